@@ -1,0 +1,7 @@
+"""API routes of campaigns."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

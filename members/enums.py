@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Gender(models.TextChoices):
+    UNKNOWN = "", _("Unknown")
+    FEMALE = "f", _("Female")
+    MALE = "m", _("Male")
+
+
+class MemberStatus(models.TextChoices):
+    ACTIVE = "active", _("Active")
+    MERGED = "merged", _("Merged into another member")
+    ERASED = "erased", _("Erased")
+
+
+class IdentityKind(models.TextChoices):
+    PHONE = "phone", _("Phone")
+    EMAIL = "email", _("E-mail")
+    UNIONID = "unionid", _("WeChat UnionID")
+    OPENID = "openid", _("WeChat OpenID")  # value is openid@app
+    EXTERNAL_USERID = "external_userid", _("WeCom external contact")
+    APP_USER = "app_user", _("App user")
+    DEVICE = "device", _("Device")
+    NUMBER = "number", _("Member number")  # value is number@source
+
+
+# Sealed in storage and found by a blind index.
+PERSONAL_KINDS = frozenset({IdentityKind.PHONE, IdentityKind.EMAIL})
+# One of these alone proves that two records are one person.
+STRONG_KINDS = frozenset({IdentityKind.PHONE, IdentityKind.UNIONID, IdentityKind.EXTERNAL_USERID})
+
+
+class Channel(models.TextChoices):
+    """A way to reach a member; consent is given per channel and purpose."""
+
+    EMAIL = "email", _("E-mail")
+    SMS = "sms", _("SMS")
+    WECOM = "wecom", _("WeCom")
+    OFFICIAL_ACCOUNT = "official_account", _("Official account")
+    APP_PUSH = "app_push", _("App push")
+    SANDBOX = "sandbox", _("Sandbox")
+
+
+class Purpose(models.TextChoices):
+    MARKETING = "marketing", _("Marketing")
+    SERVICE = "service", _("Service")
+
+
+class ConsentState(models.TextChoices):
+    GRANTED = "granted", _("Granted")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class OrderState(models.TextChoices):
+    CREATED = "created", _("Created")
+    PAID = "paid", _("Paid")
+    SHIPPED = "shipped", _("Shipped")
+    COMPLETED = "completed", _("Completed")
+    CLOSED = "closed", _("Closed")
+
+
+# An order in one of these was paid for and counts in R, F and M (unless refunded whole).
+PAID_STATES = (OrderState.PAID, OrderState.SHIPPED, OrderState.COMPLETED)
+
+
+class ImportKind(models.TextChoices):
+    MEMBERS = "members", _("Members")
+    ORDERS = "orders", _("Orders")
+    EVENTS = "events", _("Events")
+
+
+class Rejection(models.TextChoices):
+    """Why one item of a batch or one row of a file was not taken. Stable codes of the API."""
+
+    NOT_AN_OBJECT = "not_an_object", _("Not an object")
+    MISSING = "missing", _("Required value is missing")
+    WRONG_TYPE = "wrong_type", _("Wrong type")
+    TOO_LONG = "too_long", _("Too long")
+    OUT_OF_RANGE = "out_of_range", _("Out of range")
+    INVALID = "invalid", _("Not a valid value")
+    UNKNOWN_FIELD = "unknown_field", _("Unknown field")
+    FORBIDDEN_CHARACTER = "forbidden_character", _("Contains a forbidden character")
+    FORMULA = "formula", _("Starts like a spreadsheet formula")
+    IN_FUTURE = "in_future", _("Too far in the future")
+    UNKNOWN_MEMBER = "unknown_member", _("No such member")
+    NO_IDENTITY = "no_identity", _("No member is named")
+    AMBIGUOUS_MEMBER = "ambiguous_member", _("The identities belong to different members")
+    UNKNOWN_STORE = "unknown_store", _("No such store")
+    CONFLICTING_DUPLICATE = "conflicting_duplicate", _("The same number with another content in one batch")
+    NON_POSITIVE = "non_positive", _("Quantity or price is not positive")
+    TOTAL_MISMATCH = "total_mismatch", _("Lines do not add up to the total")
+    BAD_ENCODING = "bad_encoding", _("Text is not in the declared encoding")

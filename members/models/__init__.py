@@ -1,0 +1,29 @@
+from .catalogue import Product
+from .consents import Consent, ConsentEntry
+from .events import Event, EventType
+from .identities import Identity, MergeCandidate
+from .imports import ImportMapping
+from .members import Member, MemberSummary
+from .orders import Order, OrderLine, OrderNumber, Refund
+from .organisation import Region, Source, Staff, Store
+
+__all__ = [
+    "Consent",
+    "ConsentEntry",
+    "Event",
+    "EventType",
+    "Identity",
+    "ImportMapping",
+    "Member",
+    "MemberSummary",
+    "MergeCandidate",
+    "Order",
+    "OrderLine",
+    "OrderNumber",
+    "Product",
+    "Refund",
+    "Region",
+    "Source",
+    "Staff",
+    "Store",
+]

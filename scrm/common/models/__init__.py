@@ -1,0 +1,8 @@
+from .accounts import ApiKey, User
+from .audit import AuditEntry
+from .idempotency import IdempotencyRecord
+from .jobs import Job
+from .notifications import Notification
+from .views import SavedView
+
+__all__ = ["ApiKey", "AuditEntry", "IdempotencyRecord", "Job", "Notification", "SavedView", "User"]

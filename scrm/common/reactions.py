@@ -1,0 +1,41 @@
+"""What follows a landed batch of facts, inside the same transaction.
+
+The intake calls `run` without knowing who is on the list; `scrm/reactions.py` fills it in order at start-up.
+A reaction is set-based: it gets the whole batch, never one row at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one intake batch changed.
+
+    `member_ids` are distinct and sorted; the counts are of rows that were new.
+    """
+
+    now: datetime
+    member_ids: Sequence[int]
+    event_count: int = 0
+    order_count: int = 0
+    created_member_ids: Sequence[int] = field(default=())
+
+
+Reaction = Callable[[Facts], None]
+_reactions: list[Reaction] = []
+
+
+def install(reactions: Sequence[Reaction]) -> None:
+    """Set the list. Called once, by the composition root."""
+    _reactions[:] = reactions
+
+
+def run(facts: Facts) -> None:
+    """Call every reaction in order; an exception rolls the whole batch back."""
+    if facts.member_ids:
+        for reaction in _reactions:
+            reaction(facts)

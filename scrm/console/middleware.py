@@ -1,0 +1,28 @@
+"""Puts the actor on the request, and behind every write of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from members.queries import scopes
+from scrm.common.transactions import acting_as
+
+
+class ActorMiddleware:
+    """`request.actor` is the console user's `Actor`, or None before login. API keys are resolved by the API itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            return self.get_response(request)
+        user = request.user
+        actor = scopes.actor_of(user) if user.is_authenticated else None
+        request.actor = actor  # type: ignore[attr-defined]
+        if actor is None:
+            return self.get_response(request)
+        with acting_as(actor):
+            return self.get_response(request)

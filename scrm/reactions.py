@@ -1,0 +1,7 @@
+"""What follows a landed batch of facts, in order, inside its transaction. Everything slower reads the timeline later."""
+
+from __future__ import annotations
+
+from scrm.common.reactions import Reaction
+
+REACTIONS: list[Reaction] = []
