@@ -70,7 +70,13 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
     Role.OPERATOR: frozenset(set(Permission) - {Permission.SETTINGS, Permission.AUDIT_VIEW}),
     Role.STORE_STAFF: frozenset(
-        {Permission.HOME, Permission.MEMBERS_VIEW, Permission.MEMBERS_EDIT, Permission.TAGS_VIEW, Permission.TAGS_EDIT}
+        {
+            Permission.HOME,
+            Permission.MEMBERS_VIEW,
+            Permission.MEMBERS_EDIT,
+            Permission.TAGS_VIEW,
+            Permission.TAGS_EDIT,
+        }
     ),
     Role.AUDITOR: frozenset(_VIEWS | {Permission.AUDIT_VIEW}),
 }
@@ -101,7 +107,9 @@ class Actor:
 SYSTEM = Actor(kind="system", id=None, name="system", permissions=frozenset(Permission))
 
 
-def page(*, allow: Permission | None) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+def page(
+    *, allow: Permission | None
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Declare what a page asks for. `None` is for the few pages that anybody may open (a tracking pixel, health).
 
     Guarantees: without a login, the login page; without the permission, 403. `request.actor` is set by the middleware.

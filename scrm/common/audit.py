@@ -14,7 +14,16 @@ from django.utils.functional import Promise
 from scrm.common.transactions import current_actor
 
 # Never copied into the log: secrets, sealed personal data, and bookkeeping that would drown real changes.
-_HIDDEN = ("password", "secret", "sealed", "digest", "last_login", "updated_at", "last_used_at", "heartbeat_at")
+_HIDDEN = (
+    "password",
+    "secret",
+    "sealed",
+    "digest",
+    "last_login",
+    "updated_at",
+    "last_used_at",
+    "heartbeat_at",
+)
 
 
 def audited(*also_hidden: str, insert: bool = True) -> pgtrigger.Trigger:
@@ -51,7 +60,9 @@ def audited(*also_hidden: str, insert: bool = True) -> pgtrigger.Trigger:
     )
 
 
-def record(*, action: str, object_type: str, object_id: int | str | None, detail: dict[str, Any] | None = None) -> None:
+def record(
+    *, action: str, object_type: str, object_id: int | str | None, detail: dict[str, Any] | None = None
+) -> None:
     """Write an entry for an act that changed no audited row. Call it inside the act's transaction."""
     from scrm.common.models import AuditEntry  # noqa: PLC0415  # the models' triggers are declared with this module
 
@@ -60,5 +71,8 @@ def record(*, action: str, object_type: str, object_id: int | str | None, detail
         action=action,
         object_type=object_type,
         object_id=None if object_id is None else str(object_id),
-        changes={key: [None, str(value) if isinstance(value, Promise) else value] for key, value in (detail or {}).items()},
+        changes={
+            key: [None, str(value) if isinstance(value, Promise) else value]
+            for key, value in (detail or {}).items()
+        },
     )

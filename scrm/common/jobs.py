@@ -106,8 +106,12 @@ def announce(job_id: int) -> None:
 def request_cancel(*, job_id: int) -> None:
     """Ask a job to stop. A queued one is cancelled at once; a finished one stays as it is."""
     with atomic():
-        Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING]).update(cancel_requested=True)
-        Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(state=JobState.CANCELLED, finished_at=clock.now())
+        Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
+            cancel_requested=True
+        )
+        Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(
+            state=JobState.CANCELLED, finished_at=clock.now()
+        )
 
 
 def run(*, job_id: int) -> None:
@@ -144,7 +148,11 @@ def _end(job: Job, state: JobState, *, code: str = "", message: str = "") -> Non
                 JobState.FAILED: ("danger", "%(label)s has failed"),
             }[state]
             Notification.objects.create(
-                user_id=job.created_by_id, level=level, message=text, values={"label": job.label}, url="/jobs/"
+                user_id=job.created_by_id,
+                level=level,
+                message=text,
+                values={"label": job.label},
+                url="/jobs/",
             )
 
 

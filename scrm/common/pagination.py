@@ -25,7 +25,10 @@ class Page(Generic[Row]):
 
 def encode(values: Sequence[Any]) -> str:
     """An opaque cursor from the last row's sort values."""
-    plain = [{"t": v.isoformat()} if isinstance(v, datetime) else v if isinstance(v, int | str | None) else str(v) for v in values]
+    plain = [
+        {"t": v.isoformat()} if isinstance(v, datetime) else v if isinstance(v, int | str | None) else str(v)
+        for v in values
+    ]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
@@ -46,7 +49,9 @@ def _value(row: Any, path: str) -> Any:
     return row
 
 
-def paginate(queryset: QuerySet[Row], *, order: Sequence[tuple[str, bool]], cursor: str | None, size: int) -> Page[Row]:
+def paginate(
+    queryset: QuerySet[Row], *, order: Sequence[tuple[str, bool]], cursor: str | None, size: int
+) -> Page[Row]:
     """One page of `queryset`.
 
     `order` is (field path, descending) pairs ending in a unique field; nulls come last. The condition is written so

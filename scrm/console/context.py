@@ -6,7 +6,28 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from scrm.common.access import Actor
+from scrm.common.models import Job, Notification
+from scrm.common.models.jobs import JobState
+from scrm.console import navigation
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    return {"actor": getattr(request, "actor", None), "brand_name": settings.BRAND_NAME}
+    """The shell's values; the counts are only queried by templates that show them."""
+    actor: Actor | None = getattr(request, "actor", None)
+    values: dict[str, Any] = {"actor": actor, "brand_name": settings.BRAND_NAME}
+    if actor is None:
+        return values
+    return values | {
+        "nav_groups": SimpleLazyObject(lambda: navigation.for_request(request, actor)),
+        "unread_notifications": SimpleLazyObject(
+            lambda: Notification.objects.filter(user_id=actor.id, read_at=None).count()
+        ),
+        "running_jobs": SimpleLazyObject(
+            lambda: Job.objects.filter(
+                created_by_id=actor.id, state__in=[JobState.QUEUED, JobState.RUNNING]
+            ).count()
+        ),
+    }
