@@ -38,6 +38,20 @@ def make_private(directory: Path, account: Account | None = None, mode: int = 0o
     return directory
 
 
+def make_data_directory(directory: Path) -> None:
+    """Make DATA_DIR. One that exists keeps its mode: it may be a folder that holds more than ours.
+
+    Root's is one that the servers' user can pass through to its own private folders, but not list.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
+    except OSError as error:
+        raise LocalError(f"cannot use DATA_DIR {directory}: {error.strerror}") from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise LocalError(f"cannot write to DATA_DIR {directory}")
+
+
 def temporary_root() -> Path:
     """The folder for short-lived files whose own path is short and plain enough for sockets."""
     chosen = Path(tempfile.gettempdir())

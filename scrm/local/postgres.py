@@ -174,7 +174,7 @@ class Postgres:
 
     def _initialise(self, programs: Path, place: Path) -> None:
         """Make a new cluster in `place`, with the application's role and database."""
-        command = [
+        command: list[Path | str] = [
             programs / "initdb", "--pgdata", place, "--username", "postgres", "--encoding", "UTF8",
             "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8",
             "--auth", "scram-sha-256", "--data-checksums", "--no-instructions",
@@ -216,7 +216,15 @@ class Postgres:
 
     def _run_single(self, programs: Path, data: Path, statements: list[str]) -> None:
         """Execute SQL without a running server and without a login."""
-        command = [programs / "postgres", "--single", "-D", data, "-c", "log_min_messages=fatal", "postgres"]
+        command: list[Path | str] = [
+            programs / "postgres",
+            "--single",
+            "-D",
+            data,
+            "-c",
+            "log_min_messages=fatal",
+            "postgres",
+        ]
         self._run(command, "".join(f"{statement}\n" for statement in statements))
 
     def _run(self, command: list[Path | str], text: str | None = None) -> None:

@@ -1,0 +1,27 @@
+"""`make clean`: the data of this checkout's local installation, wherever it had to be put."""
+
+import shutil
+
+from scrm.local import processes
+from scrm.local.directories import SHARED_STATE, fingerprint
+from scrm.local.environment import ROOT, data_directory
+from scrm.local.errors import LocalError
+from scrm.local.services import Services
+
+
+def clean() -> int:
+    """Delete DATA_DIR and what belongs to it. Raises LocalError while something runs from it."""
+    data_dir = data_directory()
+    if ROOT not in data_dir.parents:
+        print(f"scrm: {data_dir} is outside the project and stays; delete it yourself if you mean to")
+        return 0
+    for place in (data_dir / "bench", data_dir):
+        if (place / "locks").is_dir() and Services(place, []).running():
+            raise LocalError(f"something still runs from {place}; stop it first")
+    account = processes.unprivileged_account()
+    if account is not None:
+        for place in (data_dir / "bench", data_dir):
+            for name in ("postgres", "valkey"):
+                shutil.rmtree(SHARED_STATE / f"scrm-{fingerprint(place / name)}", ignore_errors=True)
+    shutil.rmtree(data_dir, ignore_errors=True)
+    return 0
