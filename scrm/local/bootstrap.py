@@ -51,8 +51,8 @@ def use_a_new_enough_python() -> None:
         if found and subprocess.call([found, "-c", ""]) == 0:
             os.execv(found, [found, os.path.abspath(__file__)] + sys.argv[1:])  # noqa: S606
     raise BootstrapError(
-        f"Python 3.{OLDEST_PYTHON[1]} or newer is needed, but {sys.executable} is {platform.python_version()};"
-        " install one, or name it: make PYTHON=/path/to/python3.11 …"
+        f"Python 3.{OLDEST_PYTHON[1]} or newer is needed, but {sys.executable} is "
+        f"{platform.python_version()}: name one: make PYTHON=/path/to/python3.11 …"
     )
 
 
@@ -93,8 +93,11 @@ def remember(stamp: str, value: str) -> None:
     os.replace(stamp + ".new", stamp)
 
 
-def run(what: str, command: "list[str]", **options: "Any") -> None:
-    """Run a step's program with its output on stderr; a failure becomes one line that says why."""
+def run(what: str, command: "list[str]", progress: bool = True, **options: "Any") -> None:
+    """Run a step's program with its output on stderr (without `progress`: only if it fails).
+
+    A failure becomes one line that says why.
+    """
     options.setdefault("cwd", ROOT)
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
@@ -103,10 +106,13 @@ def run(what: str, command: "list[str]", **options: "Any") -> None:
     for raw in process.stdout or ():
         line = raw.decode("utf-8", "replace")
         tail = (tail + [line.strip()])[-40:]
-        sys.stderr.write("      " + line)
-        sys.stderr.flush()
+        if progress:
+            sys.stderr.write("      " + line)
+            sys.stderr.flush()
     if process.wait() == 0:
         return
+    if not progress:
+        sys.stderr.write("".join(f"      {line}\n" for line in tail))
     text = "\n".join(tail)
     if "No space left" in text or "ENOSPC" in text or "os error 28" in text:
         raise BootstrapError(f"{what} failed: the disk is full")
@@ -140,7 +146,7 @@ def fetch_package(name: str, version: str, target: str) -> None:
     if subprocess.call(pip + ["--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
         command = pip + ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target", unfinished]
         command += ["--disable-pip-version-check", "--no-warn-script-location", requirement]
-        run("getting " + name, command)
+        run("getting " + name, command, progress=False)
     else:
         wheels = wheels_module()
         try:

@@ -1,9 +1,12 @@
 """Questions to a running SCRM."""
 
 import errno
+import http.client
+import os
 import socket
-import urllib.error
-import urllib.request
+import sys
+from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from scrm.local.errors import LocalError
 
@@ -24,12 +27,24 @@ def check_port(host: str, port: int) -> None:
             raise LocalError(f"cannot listen on port {port}: {error.strerror}") from error
 
 
-def answers(address: str) -> bool:
-    """Whether a web server at `address` answers at all, whatever it says."""
+def status(address: str, headers: Mapping[str, str] | None = None) -> int:
+    """The HTTP status of a page on this machine, without following redirects; 0 when nobody answers."""
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
     try:
-        with urllib.request.urlopen(address, timeout=10):  # noqa: S310 (our own loopback address)
-            return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500
-    except OSError:
-        return False
+        connection.request("GET", parts.path or "/", headers=dict(headers or {}))
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def probe_from_container(address: str) -> int:
+    """Exit code for a container's health check: asks like the proxy in front would."""
+    host = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip().lstrip(".")
+    return 0 if status(address, {"Host": host, "X-Forwarded-Proto": "https"}) == 200 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(probe_from_container(sys.argv[1]))

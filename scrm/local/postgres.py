@@ -149,9 +149,13 @@ class Postgres:
         self.stop()
 
     def _recover(self) -> None:
-        """Clear away what a killed run left: its processes, and a pid file that would bar the start."""
+        """Clear away what a killed run left: its processes, and lock files that would bar the start.
+
+        PostgreSQL takes such a file for valid as long as any process, even a zombie, has the number in it.
+        """
         processes.reap(self.data, "postgres", signal.SIGINT)
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        for stale in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         for unfinished in self.directory.glob("data.new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -85,16 +85,17 @@ def run() -> int:
     services = Services(data_dir, needed_services())
     supervisor: Supervisor | None = None
     try:
-        say("starting PostgreSQL and Valkey …" if services.names else "using your PostgreSQL and Redis …")
-        environment = local_environment(data_dir, services.acquire(), port=port)
-        supervisor = Supervisor(children(data_dir, port), environment, say)
-        for child in supervisor.children:
+        family = children(data_dir, port)
+        for child in family:
             child.reap()
         health.check_port(HOST, port)
+        say("starting PostgreSQL and Valkey …" if services.names else "using your PostgreSQL and Redis …")
+        environment = local_environment(data_dir, services.acquire(), port=port)
         prepare(environment)
+        supervisor = Supervisor(family, environment, say)
         supervisor.start()
         address = f"http://{HOST}:{port}/"
-        supervisor.wait_until(lambda: health.answers(f"{address}healthz"), patience=90.0)
+        supervisor.wait_until(lambda: 0 < health.status(f"{address}healthz") < 500, patience=90.0)
         print(f"SCRM is running at {address}")
         print(f"Log in as demo / {environment['DEMO_PASSWORD']}", flush=True)
         while True:

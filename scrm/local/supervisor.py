@@ -60,13 +60,13 @@ class Child:
             return
         with contextlib.suppress(ValueError):
             pid, started = (int(part) for part in self.note.read_text().split())
-            if started and start_time(pid) == started:
-                end_group(pid, signal.SIGTERM)
-                until = time.monotonic() + 10
-                while processes.alive(pid) and time.monotonic() < until:
-                    time.sleep(0.05)
+            # The number may be somebody else's by now; a group whose first process is gone is still ours.
             if start_time(pid) in (0, started):
-                end_group(pid)
+                for number in (signal.SIGTERM, signal.SIGKILL):
+                    end_group(pid, number)
+                    until = time.monotonic() + 10
+                    while group_members(pid) and time.monotonic() < until:
+                        time.sleep(0.05)
         self.note.unlink(missing_ok=True)
 
 
@@ -87,6 +87,17 @@ def end_group(pid: int, number: int = signal.SIGKILL) -> None:
         os.killpg(pid, number)
 
 
+def group_members(group: int) -> list[int]:
+    """The living processes of a group (on Linux; elsewhere nobody is found)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            state, _, member_of = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+            if member_of == str(group) and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
 class Supervisor:
     """Starts children, starts those again that die, and stops them all."""
 
@@ -98,9 +109,7 @@ class Supervisor:
         self.say = say
 
     def start(self) -> None:
-        """End what an earlier, killed run left, and start every child."""
-        for child in self.children:
-            child.reap()
+        """Start every child."""
         for child in self.children:
             child.start(self.environment)
 
