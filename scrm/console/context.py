@@ -26,8 +26,6 @@ def console(request: HttpRequest) -> dict[str, Any]:
             lambda: Notification.objects.filter(user_id=actor.id, read_at=None).count()
         ),
         "running_jobs": SimpleLazyObject(
-            lambda: Job.objects.filter(
-                created_by_id=actor.id, state__in=[JobState.QUEUED, JobState.RUNNING]
-            ).count()
+            lambda: Job.objects.filter(created_by_id=actor.id, state__in=[JobState.QUEUED, JobState.RUNNING]).count()
         ),
     }
