@@ -25,12 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--orders-per-member", type=float, default=5.0)
         parser.add_argument("--until", type=parse_date, help="the last day with orders (default: today)")
-        parser.add_argument(
-            "--if-empty", action="store_true", help="do nothing when there are members already"
-        )
-        parser.add_argument(
-            "--facts-only", action="store_true", help="members and orders only: no tags, scores, users"
-        )
+        parser.add_argument("--if-empty", action="store_true", help="do nothing when there are members already")
+        parser.add_argument("--facts-only", action="store_true", help="members and orders only: no tags, scores, users")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["if_empty"] and not demo.is_empty():
@@ -53,6 +49,4 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(str(error)) from error
         seconds = time.monotonic() - started
-        self.stdout.write(
-            ", ".join(f"{value:,} {name}" for name, value in counts.items()) + f" in {seconds:.1f} s"
-        )
+        self.stdout.write(", ".join(f"{value:,} {name}" for name, value in counts.items()) + f" in {seconds:.1f} s")
