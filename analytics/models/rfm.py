@@ -29,8 +29,12 @@ class RfmModel(models.Model):
     class Meta:
         triggers = [audited()]
         constraints = [
-            models.UniqueConstraint(fields=["is_default"], condition=models.Q(is_default=True), name="rfm_one_default"),
-            models.CheckConstraint(condition=models.Q(window_days__gte=1, window_days__lte=3650), name="rfm_window_sane"),
+            models.UniqueConstraint(
+                fields=["is_default"], condition=models.Q(is_default=True), name="rfm_one_default"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(window_days__gte=1, window_days__lte=3650), name="rfm_window_sane"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -54,23 +58,35 @@ class RfmRun(models.Model):
     middles = models.JSONField(default=dict)
     buyers = models.BigIntegerField(null=True)
     changed = models.BigIntegerField(null=True)
-    distribution = models.JSONField(default=dict)  # {"cells": …, "classes": …, "layers": …} with counts and net amounts
+    distribution = models.JSONField(
+        default=dict
+    )  # {"cells": …, "classes": …, "layers": …} with counts and net amounts
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model"], condition=models.Q(state__in=["aggregating", "publishing"]), name="rfm_one_open_run"
+            )
+        ]
         indexes = [models.Index(fields=["model", "-id"], name="rfm_run_of_model")]
 
 
 class RfmAggregate(models.Model):
-    """Scratch rows of a running computation: what each buyer's orders add up to. Unlogged; emptied at publication."""
+    """Scratch rows of a running computation: what each buyer's orders add up to. Emptied at publication.
+
+    Unlogged and, in the database, without any index: rows are only ever written once and read all together.
+    """
 
     placement = Placement.MEMBER
 
     pk = models.CompositePrimaryKey("run_id", "member_id")
     run = models.ForeignKey(RfmRun, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
-    member = models.ForeignKey("members.Member", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    member = models.ForeignKey(
+        "members.Member", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
     last_paid_at = models.DateTimeField()
     frequency = models.IntegerField()
     monetary = models.BigIntegerField()
@@ -83,7 +99,9 @@ class RfmScore(models.Model):
 
     pk = models.CompositePrimaryKey("model_id", "member_id")
     model = models.ForeignKey(RfmModel, models.CASCADE, related_name="+", db_index=False)
-    member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    member = models.ForeignKey(
+        "members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     last_paid_at = models.DateTimeField()
     frequency = models.IntegerField()
     monetary = models.BigIntegerField()  # net paid amount in the window, minor units
@@ -96,7 +114,8 @@ class RfmScore(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(r__gte=1, r__lte=5, f__gte=1, f__lte=5, m__gte=1, m__lte=5), name="rfm_scores_in_range"
+                condition=models.Q(r__gte=1, r__lte=5, f__gte=1, f__lte=5, m__gte=1, m__lte=5),
+                name="rfm_scores_in_range",
             )
         ]
         indexes = [
@@ -112,7 +131,9 @@ class RfmChange(models.Model):
     placement = Placement.MEMBER
 
     id = models.UUIDField(primary_key=True, db_default=models.Func(function="uuidv7"))
-    member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    member = models.ForeignKey(
+        "members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     run = models.ForeignKey(RfmRun, models.CASCADE, related_name="+")
     class_before = models.CharField(max_length=20, blank=True)
     class_after = models.CharField(max_length=20, blank=True)
