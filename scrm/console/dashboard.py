@@ -21,7 +21,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     source = request.GET.get("source") or None
     context: dict[str, Any] = figures.overview(actor=request.actor, source=source, now=clock.now())
     context["source"] = source
-    context["recent_campaigns"] = campaigns.recent(limit=5) if request.actor.may(Permission.CAMPAIGNS_VIEW) else []
+    context["recent_campaigns"] = list(campaigns.list_all().order_by("-pk")[:5]) if request.actor.may(Permission.CAMPAIGNS_VIEW) else []
     context["checklist"] = _checklist(context, bool(context["recent_campaigns"]))
     return render(request, "console/dashboard.html", context)
 
