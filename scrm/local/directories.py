@@ -61,10 +61,7 @@ def temporary_root() -> Path:
 def fits_socket(directory: Path) -> bool:
     """Whether a PostgreSQL socket may live in `directory`: short enough, and no character to be quoted."""
     text = os.fspath(directory)
-    return (
-        len(os.fsencode(text)) <= SOCKET_DIRECTORY_LIMIT
-        and re.fullmatch(r"[\w./+-]+", text, re.A) is not None
-    )
+    return len(os.fsencode(text)) <= SOCKET_DIRECTORY_LIMIT and re.fullmatch(r"[\w./+-]+", text, re.A) is not None
 
 
 def place_sockets(preferred: Path, account: Account | None) -> Path:
@@ -92,9 +89,7 @@ def place_programs(root: Path, parts: tuple[str, ...], account: Account | None) 
     """
     if account is None or account.may_enter(root / parts[0]):
         return root
-    stamp = hashlib.sha256(
-        repr([(part, (root / part).stat().st_mtime_ns) for part in parts]).encode()
-    ).hexdigest()
+    stamp = hashlib.sha256(repr([(part, (root / part).stat().st_mtime_ns) for part in parts]).encode()).hexdigest()
     place = SHARED_STATE / f"scrm-programs-{fingerprint(root)}-{stamp[:12]}"
     if place.is_dir():
         return place

@@ -20,9 +20,7 @@ def needed_services() -> list[str]:
     return [name for name, variable in SERVICE_VARIABLES.items() if not os.environ.get(variable)]
 
 
-def local_environment(
-    data_dir: Path, addresses: Mapping[str, str], *, port: int | None = None
-) -> dict[str, str]:
+def local_environment(data_dir: Path, addresses: Mapping[str, str], *, port: int | None = None) -> dict[str, str]:
     """The variables that scrm.settings reads. What the caller's environment says wins over what is local.
 
     `addresses` maps DATABASE_URL and REDIS_URL to the embedded services, as far as those are used.

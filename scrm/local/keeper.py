@@ -111,6 +111,4 @@ def report(line: str) -> None:
 
 if __name__ == "__main__":
     chosen = sys.argv[2:]
-    Keeper(
-        Path(sys.argv[1]), [name for name in chosen if name != "--generous"], generous="--generous" in chosen
-    ).keep()
+    Keeper(Path(sys.argv[1]), [name for name in chosen if name != "--generous"], generous="--generous" in chosen).keep()

@@ -99,9 +99,7 @@ class Postgres:
         self.lock = Lock(self.directory / "lock")
         self.lock.take(busy=f"another process already runs the PostgreSQL in {self.directory}")
         try:
-            self.sockets = directories.place_sockets(
-                self.preferred_sockets or self.directory / "sockets", self.account
-            )
+            self.sockets = directories.place_sockets(self.preferred_sockets or self.directory / "sockets", self.account)
             programs = postgres_programs(self.account)
             self._recover()
             self._make_cluster(programs)

@@ -36,9 +36,7 @@ def django(*arguments: str, environment: Mapping[str, str], what: str, show: boo
 
 def command_exists(name: str) -> bool:
     """Whether the project has a management command of this name."""
-    return any(ROOT.glob(f"*/management/commands/{name}.py")) or any(
-        ROOT.glob(f"scrm/*/management/commands/{name}.py")
-    )
+    return any(ROOT.glob(f"*/management/commands/{name}.py")) or any(ROOT.glob(f"scrm/*/management/commands/{name}.py"))
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

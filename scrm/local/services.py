@@ -31,6 +31,7 @@ class Services:
         self.users = Lock(data_dir / "locks" / "users")
         self.keeper = Lock(data_dir / "locks" / "keeper")
         self.gate = Lock(data_dir / "locks" / "start")
+        self.started: subprocess.Popen[bytes] | None = None
 
     def acquire(self) -> dict[str, str]:
         """Make sure the services run, and return their addresses as DATABASE_URL and REDIS_URL.
@@ -46,9 +47,7 @@ class Services:
         self.users.take(
             shared=True, patience=STOP_SECONDS, busy=f"the services in {self.data_dir} do not stop; try again"
         )
-        self.gate.take(
-            patience=START_SECONDS, busy=f"another process is starting the services in {self.data_dir}"
-        )
+        self.gate.take(patience=START_SECONDS, busy=f"another process is starting the services in {self.data_dir}")
         try:
             if not self.keeper.is_taken():
                 self._start_keeper()
@@ -73,6 +72,9 @@ class Services:
             if self._state().exists() and time.monotonic() > unused_until:
                 return  # the keeper goes on for somebody else
             time.sleep(0.05)
+        if self.started is not None:
+            self.started.wait()
+            self.started = None
 
     def become(self, command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
         """Replace this process by `command`, which from then on is the user: the services end after it."""
@@ -106,6 +108,7 @@ class Services:
                 start_new_session=True,
             )
         assert keeper.stdout is not None  # noqa: S101
+        self.started = keeper
         answer = keeper.stdout.readline().decode().strip()
         keeper.stdout.close()
         if answer != READY:

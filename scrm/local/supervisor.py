@@ -101,9 +101,7 @@ def group_members(group: int) -> list[int]:
 class Supervisor:
     """Starts children, starts those again that die, and stops them all."""
 
-    def __init__(
-        self, children: Sequence[Child], environment: Mapping[str, str], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, children: Sequence[Child], environment: Mapping[str, str], say: Callable[[str], None]) -> None:
         self.children = children
         self.environment = environment
         self.say = say

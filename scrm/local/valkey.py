@@ -112,12 +112,7 @@ class Valkey:
         if self.fixed_port is not None:
             return self.fixed_port
         memory = self.directory / "port"
-        if (
-            not fresh
-            and memory.exists()
-            and (known := memory.read_text().strip()).isdigit()
-            and is_free(int(known))
-        ):
+        if not fresh and memory.exists() and (known := memory.read_text().strip()).isdigit() and is_free(int(known)):
             return int(known)
         with socket.socket() as probe:
             probe.bind((HOST, 0))

@@ -45,9 +45,7 @@ def index_address() -> str:
 def platform_marks() -> "list[tuple[str, str]]":
     """What a wheel's platform tag must contain to run here: any one group of these."""
     machine = platform.machine().lower()
-    machine = {"amd64": "x86_64", "arm64": "aarch64" if sys.platform == "linux" else "arm64"}.get(
-        machine, machine
-    )
+    machine = {"amd64": "x86_64", "arm64": "aarch64" if sys.platform == "linux" else "arm64"}.get(machine, machine)
     if sys.platform == "darwin":
         return [("macosx", machine), ("macosx", "universal2")]
     libc = "manylinux" if platform.libc_ver()[0] == "glibc" else "musllinux"
@@ -75,9 +73,7 @@ def download(address: str) -> bytes:
             return bytes(answer.read())
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise FetchError(
-            "cannot reach {} ({}); is there a network?".format(address.split("#")[0], reason)
-        ) from error
+        raise FetchError("cannot reach {} ({}); is there a network?".format(address.split("#")[0], reason)) from error
 
 
 def fetch(name: str, version: str, target: str) -> None:

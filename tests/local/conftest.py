@@ -1,0 +1,36 @@
+"""Fixtures for tests of the local services; none of them uses the suite's own servers."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from scrm.local.services import Services
+
+
+@pytest.fixture
+def services(private_directory: Path) -> Iterator[Callable[..., Services]]:
+    """A factory of users of one DATA_DIR's services; all of them let go at the end."""
+    made: list[Services] = []
+
+    def make(data_dir: Path | None = None, names: tuple[str, ...] = ("postgres", "valkey")) -> Services:
+        user = Services(data_dir or private_directory / "data", list(names))
+        made.append(user)
+        return user
+
+    yield make
+    for user in made:
+        user.release()
+
+
+@pytest.fixture
+def query() -> Callable[[str, str], list[tuple]]:
+    """Run one statement on a server of its own and return its rows."""
+
+    def run(url: str, statement: str) -> list[tuple]:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    return run
