@@ -1,0 +1,62 @@
+"""The fields of the condition language over what was concluded: RFM of the default model, lifecycle, AIPL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from django.utils.translation import gettext_lazy as _
+
+from analytics.enums import AiplStage, RfmClass, RfmLayer, Stage
+from analytics.models import RfmModel
+from scrm.common.conditions import Choice, Context, Field, FieldType, Row, Sql, register
+
+SCORES = _("Scores and stages")
+
+
+def _score(column: str, absent: str | None = None) -> Callable[[Context], Row]:
+    """A column of the published scores of the default model; nobody has scores while there is no model."""
+
+    def source(_context: Context) -> Row:
+        model_id = RfmModel.objects.filter(is_default=True).values_list("pk", flat=True).first()
+        return Row(
+            "analytics_rfmscore sc",
+            Sql("sc.model_id = %s AND sc.member_id = m.id", (model_id or 0,)),
+            Sql(f"sc.{column}"),
+            absent,
+        )
+
+    return source
+
+
+def _stage(column: str) -> Callable[[Context], Row]:
+    return lambda _context: Row("analytics_memberstage ms", Sql("ms.member_id = m.id"), Sql(f"ms.{column}"))
+
+
+def _classes() -> Sequence[Choice]:
+    return [Choice(entry.value, entry.label) for entry in RfmClass]
+
+
+def _layers() -> Sequence[Choice]:
+    return [Choice(entry.value, entry.label) for entry in RfmLayer]
+
+
+def _stages() -> Sequence[Choice]:
+    return [Choice(entry.value, entry.label) for entry in Stage]
+
+
+def _aipl() -> Sequence[Choice]:
+    return [Choice(entry.value, entry.label) for entry in AiplStage]
+
+
+register(
+    Field("rfm.class", _("RFM class"), SCORES, FieldType.ENUM, _score("rfm_class"), choices=_classes),
+    Field(
+        "rfm.layer", _("RFM layer"), SCORES, FieldType.ENUM, _score("layer", RfmLayer.PROSPECT.value),
+        choices=_layers, always_set=True,
+    ),
+    Field("rfm.r", _("R score"), SCORES, FieldType.INTEGER, _score("r")),
+    Field("rfm.f", _("F score"), SCORES, FieldType.INTEGER, _score("f")),
+    Field("rfm.m", _("M score"), SCORES, FieldType.INTEGER, _score("m")),
+    Field("lifecycle", _("Lifecycle stage"), SCORES, FieldType.ENUM, _stage("stage"), choices=_stages),
+    Field("aipl", _("AIPL stage"), SCORES, FieldType.ENUM, _stage("aipl"), choices=_aipl),
+)  # fmt: skip

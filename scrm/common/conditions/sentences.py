@@ -1,0 +1,138 @@
+"""A condition in words, in the language that is active."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from scrm.common import money
+from scrm.common.conditions import operators
+from scrm.common.conditions.durations import Duration, Window
+from scrm.common.conditions.fields import Choice
+from scrm.common.conditions.operators import OPERANDS, FieldType, Operand
+from scrm.common.conditions.tree import Leaf, Node
+
+_SHOWN = 5
+
+
+def describe(node: Node) -> str:
+    """The whole condition as one sentence."""
+    return _Words().node(node, top=True)
+
+
+def describe_leaf(leaf: Leaf) -> str:
+    return _Words().leaf(leaf)
+
+
+class _Words:
+    def __init__(self) -> None:
+        self._labels: dict[int, dict[Any, str]] = {}
+
+    def node(self, node: Node, *, top: bool = False) -> str:
+        if isinstance(node, Leaf):
+            return self.leaf(node)
+        parts = [self.node(child) for child in node.children]
+        if node.op == "none":
+            return _("none of (%(parts)s)") % {"parts": _("; ").join(parts)}
+        if len(parts) == 1:
+            return parts[0]
+        text = (_(" and ") if node.op == "all" else _(" or ")).join(parts)
+        return text if top else _("(%(parts)s)") % {"parts": text}
+
+    def leaf(self, leaf: Leaf) -> str:
+        subject = str(leaf.field.label)
+        narrowed = [self.narrowing(leaf, param.key) for param in leaf.field.params if param.key in leaf.params]
+        if leaf.window is not None:
+            narrowed.append(_window(leaf.window))
+        if narrowed:
+            subject = _("%(subject)s (%(details)s)") % {
+                "subject": subject,
+                "details": _(", ").join(narrowed),
+            }
+        operator = str(operators.label(leaf.field.type, leaf.op))
+        if leaf.field.type == FieldType.BOOLEAN:
+            return subject if leaf.op == "true" else _("not: %(subject)s") % {"subject": subject}
+        if leaf.value is None:
+            return _("%(subject)s %(operator)s") % {"subject": subject, "operator": operator}
+        return _("%(subject)s %(operator)s %(value)s") % {
+            "subject": subject,
+            "operator": operator,
+            "value": self.value(leaf),
+        }
+
+    def narrowing(self, leaf: Leaf, key: str) -> str:
+        param = next(param for param in leaf.field.params if param.key == key)
+        given = leaf.params[key]
+        return _list([self.choice(param.choices, item) for item in ([given] if not param.many else given)])
+
+    def value(self, leaf: Leaf) -> str:
+        match OPERANDS[leaf.op]:
+            case Operand.PAIR:
+                low, high = (self.one(leaf, item) for item in leaf.value)
+                return _("%(low)s and %(high)s") % {"low": low, "high": high}
+            case Operand.LIST:
+                return _list([self.one(leaf, item) for item in leaf.value])
+            case Operand.DURATION:
+                return _duration(leaf.value)
+            case Operand.DAYS:
+                return _duration(Duration(leaf.value, "day"))
+            case Operand.MONTHS | Operand.MONTH_DAYS:
+                return _list([str(item) for item in leaf.value])
+        return self.one(leaf, leaf.value)
+
+    def one(self, leaf: Leaf, value: Any) -> str:
+        match leaf.field.type:
+            case FieldType.MONEY:
+                return f"¥{money.to_decimal(value)}"
+            case FieldType.TEXT:
+                return _("“%(text)s”") % {"text": self.choice(leaf.field.choices, value)}
+        if isinstance(value, date):
+            return date_format(value, "DATE_FORMAT")
+        return self.choice(leaf.field.choices, value)
+
+    def choice(self, choices: Callable[[], Any] | None, value: Any) -> str:
+        if choices is None:
+            return str(value)
+        labels = self._labels.get(id(choices))
+        if labels is None:
+            labels = self._labels[id(choices)] = {entry.value: _label(entry) for entry in choices()}
+        return labels.get(value, str(value))
+
+
+def _label(choice: Choice) -> str:
+    return str(choice.label) or str(choice.value)
+
+
+def _list(items: list[str]) -> str:
+    text = _(", ").join(items[:_SHOWN])
+    if len(items) > _SHOWN:
+        return _("%(items)s and %(count)s more") % {"items": text, "count": len(items) - _SHOWN}
+    return text
+
+
+def _duration(duration: Duration) -> str:
+    match duration.unit:
+        case "hour":
+            text = ngettext("%(n)s hour", "%(n)s hours", duration.n)
+        case "week":
+            text = ngettext("%(n)s week", "%(n)s weeks", duration.n)
+        case "month":
+            text = ngettext("%(n)s month", "%(n)s months", duration.n)
+        case _:
+            text = ngettext("%(n)s day", "%(n)s days", duration.n)
+    return text % {"n": duration.n}
+
+
+def _window(window: Window) -> str:
+    if window.last is not None:
+        return _("last %(duration)s") % {"duration": _duration(window.last)}
+    start = date_format(window.start, "DATE_FORMAT") if window.start else ""
+    end = date_format(window.end, "DATE_FORMAT") if window.end else ""
+    if start and end:
+        return _("%(start)s to %(end)s") % {"start": start, "end": end}
+    return _("from %(start)s") % {"start": start} if start else _("until %(end)s") % {"end": end}

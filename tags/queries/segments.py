@@ -1,0 +1,248 @@
+"""Segments: who is in them, how many, and what depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from members.enums import Channel, Purpose
+from members.queries import consents, scopes
+from scrm.common import conditions
+from scrm.common.access import Actor
+from scrm.common.conditions import Context, Sql, compose, join
+from scrm.common.errors import DomainError, Invalid, NotFound
+from tags.enums import SegmentKind
+from tags.models import Segment
+
+# A segment of a segment of …: more would be a maze even for the reader.
+MAX_NESTING = 8
+# The channels whose reach the console shows.
+REACH_CHANNELS = (Channel.EMAIL, Channel.SMS, Channel.WECOM, Channel.SANDBOX)
+
+
+class BrokenSegment(DomainError):
+    """A saved segment names something that no longer exists. `detail["errors"]` says what and where."""
+
+    code = "broken_segment"
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """Something that uses a segment: shown before the segment is archived."""
+
+    kind: str
+    label: str
+    url: str
+
+
+DependentSearch = Callable[[int], list[Dependent]]
+_dependent_searches: list[DependentSearch] = []
+
+
+def register_dependents(search: DependentSearch) -> None:
+    """Higher apps say here what of theirs uses a segment."""
+    _dependent_searches.append(search)
+
+
+def get(segment_id: int) -> Segment:
+    """A segment, archived ones included. Raises `NotFound`."""
+    segment = Segment.objects.filter(pk=segment_id).select_related("created_by", "origin").first()
+    if segment is None:
+        raise NotFound(_("There is no such segment."))
+    return segment
+
+
+def listed(*, search: str = "", archived: bool = False) -> QuerySet[Segment]:
+    rows = Segment.objects.filter(archived_at__isnull=not archived).select_related("created_by")
+    return rows.filter(name__icontains=search) if search else rows
+
+
+def _fresh_name(wanted: str) -> str:
+    taken = set(Segment.objects.filter(name__startswith=wanted[:50]).values_list("name", flat=True))
+    name, number = wanted, 2
+    while name in taken:
+        name, number = f"{wanted[:54]} {number}", number + 1
+    return name
+
+
+def free_name(wanted: str) -> str:
+    """The name itself, or with a number when it is taken; at most 60 characters."""
+    return _fresh_name(wanted.strip()[:60])
+
+
+def tree_of(segment: Segment) -> conditions.Node:
+    """The checked condition of a dynamic segment. Raises `BrokenSegment`."""
+    try:
+        return conditions.parse(segment.condition)
+    except conditions.BadCondition as error:
+        raise BrokenSegment(
+            _("The condition of the segment “%(name)s” can no longer be used: %(reason)s")
+            % {"name": segment.name, "reason": error},
+            errors=error.detail["errors"],
+        ) from error
+
+
+def membership_sql(segment_id: int, *, context: Context) -> Sql:
+    """Whether `m` is in a segment, as a boolean expression. Raises `Invalid` (`cycle`, `too_deep`), `NotFound`."""
+    if segment_id in context.stack:
+        raise Invalid(_("The segments contain each other."), code="cycle", field="condition")
+    if len(context.stack) >= MAX_NESTING:
+        raise Invalid(_("Segments are nested too deep."), code="too_deep", field="condition")
+    segment = Segment.objects.filter(pk=segment_id).first()
+    if segment is None:
+        raise NotFound(_("There is no such segment."))
+    return _predicate(segment, as_of=context.as_of, stack=context.stack)
+
+
+def _predicate(segment: Segment, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql:
+    if segment.kind != SegmentKind.DYNAMIC:
+        return Sql(
+            "EXISTS (SELECT 1 FROM tags_segmentmember sm WHERE sm.segment_id = %s AND sm.member_id = m.id)",
+            (segment.pk,),
+        )
+    return conditions.compile_condition(tree_of(segment), as_of=as_of, stack=(*stack, segment.pk))
+
+
+def predicate_sql(segment: Segment, *, as_of: datetime) -> tuple[str, list[Any]]:
+    """A boolean over alias `m` (members_member), with its parameters: in the segment. Raises `BrokenSegment`.
+
+    Says nothing about the member's status; `audience_sql` does.
+    """
+    test = _predicate(segment, as_of=as_of)
+    return test.text, list(test.params)
+
+
+def audience_sql(
+    segment: Segment, *, as_of: datetime, member_ids: Sequence[int] | None = None
+) -> tuple[str, list[Any]]:
+    """ "SELECT m.id FROM members_member m WHERE …": the active members in the segment, or those of `member_ids`.
+
+    The order is undefined. Raises `BrokenSegment` when the condition can no longer be used.
+    """
+    text, params = predicate_sql(segment, as_of=as_of)
+    among = "" if member_ids is None else "m.id = ANY(%s) AND "
+    ids = [] if member_ids is None else [list(member_ids)]
+    return (
+        f"SELECT m.id FROM members_member m WHERE {among}m.status = 'active' AND ({text})",  # noqa: S608
+        [*ids, *params],
+    )
+
+
+def count(segment: Segment, *, as_of: datetime, actor: Actor | None = None) -> int:
+    """How many active members are in the segment; of those the actor may see, when one is given."""
+    return _count(_predicate(segment, as_of=as_of), actor)
+
+
+def _visible(test: Sql, actor: Actor | None) -> Sql:
+    scope = Sql("TRUE") if actor is None else Sql(*_as_sql(scopes.member_sql(actor)))
+    return compose("m.status = 'active' AND {}", join(" AND ", [scope, test]))
+
+
+def _as_sql(pair: tuple[str, Iterable[Any]]) -> tuple[str, tuple[Any, ...]]:
+    return pair[0], tuple(pair[1])
+
+
+def _count(test: Sql, actor: Actor | None) -> int:
+    where = _visible(test, actor)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM members_member m WHERE {where.text}", where.params)  # noqa: S608
+        return int(cursor.fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a condition selects right now, within the actor's data scope."""
+
+    total: int
+    everyone: int
+    reachable: dict[str, int]  # by channel: with an address and marketing consent
+    sample_ids: list[int]
+    as_of: datetime
+
+    @property
+    def share(self) -> float:
+        """Per cent of everyone the actor sees."""
+        return 100 * self.total / self.everyone if self.everyone else 0.0
+
+
+def preview(*, node: conditions.Node, actor: Actor, as_of: datetime, stack: tuple[Any, ...] = ()) -> Preview:
+    """Count, reach per channel and five members of a condition, exact. Raises what compiling raises."""
+    return _preview(conditions.compile_condition(node, as_of=as_of, stack=stack), actor, as_of)
+
+
+def preview_of(segment: Segment, *, actor: Actor, as_of: datetime) -> Preview:
+    """The same for a saved segment of any kind."""
+    return _preview(_predicate(segment, as_of=as_of), actor, as_of)
+
+
+def _preview(test: Sql, actor: Actor, as_of: datetime) -> Preview:
+    where = _visible(test, actor)
+    reach = [Sql(*_as_sql(consents.reachable_sql(channel, Purpose.MARKETING))) for channel in REACH_CHANNELS]
+    # One pass: the matching members once, everything asked about them.
+    counts = ", ".join(f"count(*) FILTER (WHERE {test.text})" for test in reach)
+    params = [value for test in reach for value in test.params]
+    scope = Sql(*_as_sql(scopes.member_sql(actor)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT count(*), {counts}, (array_agg(m.id ORDER BY m.id DESC))[1:5]"  # noqa: S608
+            f" FROM members_member m WHERE {where.text}",
+            [*params, *where.params],
+        )
+        total, *reachable, sample = cursor.fetchone()
+        cursor.execute(
+            f"SELECT count(*) FROM members_member m WHERE m.status = 'active' AND {scope.text}",  # noqa: S608
+            scope.params,
+        )
+        everyone = cursor.fetchone()[0]
+    return Preview(
+        total=total,
+        everyone=everyone,
+        reachable={channel.value: number for channel, number in zip(REACH_CHANNELS, reachable, strict=True)},
+        sample_ids=list(sample or []),
+        as_of=as_of,
+    )
+
+
+def dependents(segment_id: int) -> list[Dependent]:
+    """Everything that uses the segment: other segments, and what higher apps registered."""
+    inside = [
+        Dependent("segment", other.name, f"/segments/{other.pk}/")
+        for other in Segment.objects.filter(archived_at=None, kind=SegmentKind.DYNAMIC)
+        .exclude(pk=segment_id)
+        .order_by("name")
+        if segment_id in used_segments(other.condition)
+    ]
+    return [*inside, *(found for search in _dependent_searches for found in search(segment_id))]
+
+
+def used_segments(condition: Any) -> set[int]:
+    """The segments that a condition names, read from the raw tree so that a broken one can be read too."""
+    found: set[int] = set()
+    waiting = [condition]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list):
+            waiting += item
+        elif isinstance(item, dict):
+            if item.get("field") == "segment" and isinstance(item.get("value"), list):
+                found |= {value for value in item["value"] if isinstance(value, int)}
+            waiting += [item[key] for key in ("all", "any", "none") if key in item]
+    return found
+
+
+def member_ids_page(segment: Segment, *, actor: Actor, as_of: datetime, after: int, size: int) -> list[int]:
+    """Ids above `after`, in order: a keyset page of the members the actor may see."""
+    where = _visible(_predicate(segment, as_of=as_of), actor)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT m.id FROM members_member m WHERE m.id > %s AND {where.text} ORDER BY m.id LIMIT %s",  # noqa: S608
+            [after, *where.params, size],
+        )
+        return [row[0] for row in cursor.fetchall()]
