@@ -18,6 +18,8 @@ from scrm.local.logs import open_log
 
 START_SECONDS = 180.0
 STOP_SECONDS = 60.0
+# Keepers outlive the one that started them as long as others use them; kept to learn of their end in time.
+STARTED_KEEPERS: list[subprocess.Popen[bytes]] = []
 
 
 class Services:
@@ -31,7 +33,6 @@ class Services:
         self.users = Lock(data_dir / "locks" / "users")
         self.keeper = Lock(data_dir / "locks" / "keeper")
         self.gate = Lock(data_dir / "locks" / "start")
-        self.started: subprocess.Popen[bytes] | None = None
 
     def acquire(self) -> dict[str, str]:
         """Make sure the services run, and return their addresses as DATABASE_URL and REDIS_URL.
@@ -67,14 +68,20 @@ class Services:
             return
         self.users.release()
         until = time.monotonic() + STOP_SECONDS
-        unused_until = time.monotonic() + 1.5
         while self.keeper.is_taken() and time.monotonic() < until:
-            if self._state().exists() and time.monotonic() > unused_until:
-                return  # the keeper goes on for somebody else
+            if self._used_by_others():
+                return
             time.sleep(0.05)
-        if self.started is not None:
-            self.started.wait()
-            self.started = None
+        for keeper in STARTED_KEEPERS:
+            keeper.poll()
+
+    def _used_by_others(self) -> bool:
+        """Whether somebody else holds a share: then a share can be had, but not the whole lock."""
+        probe = Lock(self.users.path)
+        try:
+            return not probe.take() and probe.take(shared=True)
+        finally:
+            probe.release()
 
     def become(self, command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
         """Replace this process by `command`, which from then on is the user: the services end after it."""
@@ -108,7 +115,7 @@ class Services:
                 start_new_session=True,
             )
         assert keeper.stdout is not None  # noqa: S101
-        self.started = keeper
+        STARTED_KEEPERS.append(keeper)
         answer = keeper.stdout.readline().decode().strip()
         keeper.stdout.close()
         if answer != READY:

@@ -174,7 +174,7 @@ class Valkey:
         """Whether the server takes our password and has loaded its data."""
         with (
             contextlib.suppress(OSError),
-            socket.create_connection((HOST, self.port), timeout=2) as connection,
+            socket.create_connection((HOST, self.port), timeout=1) as connection,
         ):
             connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
             answer = b""

@@ -7,15 +7,23 @@ import psycopg
 import pytest
 
 from scrm.local.services import Services
+from scrm.local.testing import throwaway_directory
+
+
+@pytest.fixture(scope="module")
+def shared_data_dir() -> Iterator[Path]:
+    """One DATA_DIR for the tests of a file: making a database cluster is what costs time."""
+    with throwaway_directory() as directory:
+        yield directory / "data"
 
 
 @pytest.fixture
-def services(private_directory: Path) -> Iterator[Callable[..., Services]]:
+def services(shared_data_dir: Path) -> Iterator[Callable[..., Services]]:
     """A factory of users of one DATA_DIR's services; all of them let go at the end."""
     made: list[Services] = []
 
     def make(data_dir: Path | None = None, names: tuple[str, ...] = ("postgres", "valkey")) -> Services:
-        user = Services(data_dir or private_directory / "data", list(names))
+        user = Services(data_dir or shared_data_dir, list(names))
         made.append(user)
         return user
 

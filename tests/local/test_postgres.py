@@ -19,15 +19,21 @@ from .sockets import tcp_listeners
 
 
 @pytest.fixture(scope="module")
-def server():
-    """One durable server for the tests that only look at it."""
+def cluster():
+    """One durable server for all tests of this file: making a cluster is what costs time."""
     with throwaway_directory() as directory, Postgres(directory / "postgres") as server:
         yield server
 
 
-def test_committed_rows_survive_a_kill_and_a_stale_pid_file(durable_postgres, query):
-    server = durable_postgres()
-    query(server.url, "CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 100)")
+@pytest.fixture
+def server(cluster):
+    """The file's server, running, whatever the test before did to it."""
+    cluster.start()
+    return cluster
+
+
+def test_committed_rows_survive_a_kill_and_a_stale_pid_file(server, query):
+    query(server.url, "DROP TABLE IF EXISTS t; CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 100)")
     server.kill()
     # The number in the file now belongs to a living process that is no PostgreSQL: this one.
     pid_file = server.data / "postmaster.pid"
@@ -37,9 +43,8 @@ def test_committed_rows_survive_a_kill_and_a_stale_pid_file(durable_postgres, qu
     assert query(server.url, "SELECT count(*), sum(n) FROM t") == [(100, 5050)]
 
 
-def test_an_orphaned_server_is_ended_before_a_new_one_starts(durable_postgres, query):
-    server = durable_postgres()
-    query(server.url, "CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+def test_an_orphaned_server_is_ended_before_a_new_one_starts(server, query):
+    query(server.url, "DROP TABLE IF EXISTS t; CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
     orphan = server.process
     # As if the process that started it had been killed: its lock is free, the server still runs.
     server.lock.release()
@@ -53,8 +58,7 @@ def test_an_orphaned_server_is_ended_before_a_new_one_starts(durable_postgres, q
         successor.stop()
 
 
-def test_a_second_start_of_the_same_directory_is_refused(durable_postgres):
-    server = durable_postgres()
+def test_a_second_start_of_the_same_directory_is_refused(server):
     with pytest.raises(LocalError, match="another process already runs the PostgreSQL in"):
         Postgres(server.directory, password=server.password).start()
 
@@ -80,9 +84,8 @@ def test_what_is_acknowledged_is_on_disk_and_limits_hold_for_the_role(server, qu
     assert query(server.url, "SELECT rolsuper, rolcreatedb FROM pg_roles WHERE rolname = 'scrm'") == [(False, True)]
 
 
-def test_a_lost_password_file_does_not_lock_the_data_away(durable_postgres, query):
-    server = durable_postgres()
-    query(server.url, "CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
+def test_a_lost_password_file_does_not_lock_the_data_away(server, query):
+    query(server.url, "DROP TABLE IF EXISTS t; CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
     server.stop()
     successor = Postgres(server.directory, password="another")
     with successor:

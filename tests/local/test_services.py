@@ -37,8 +37,8 @@ def test_two_starts_at_the_same_moment_share_one_server(services):
 
 
 def test_two_checkouts_run_side_by_side(services, private_directory, query):
-    one = services(private_directory / "one").acquire()
-    two = services(private_directory / "two").acquire()
+    one = services().acquire()
+    two = services(private_directory / "other").acquire()
     query(one["DATABASE_URL"], "CREATE TABLE only_in_one ()")
     assert query(two["DATABASE_URL"], "SELECT to_regclass('only_in_one')") == [(None,)]
     assert one["REDIS_URL"] != two["REDIS_URL"]
@@ -47,7 +47,7 @@ def test_two_checkouts_run_side_by_side(services, private_directory, query):
 def test_rows_survive_when_the_keeper_and_both_servers_are_killed(services, query):
     user = services()
     addresses = user.acquire()
-    query(addresses["DATABASE_URL"], "CREATE TABLE t (n int); INSERT INTO t VALUES (42)")
+    query(addresses["DATABASE_URL"], "DROP TABLE IF EXISTS t; CREATE TABLE t (n int); INSERT INTO t VALUES (42)")
     os.kill(keeper_of(user), signal.SIGKILL)
     user.release()
     again = services().acquire()
@@ -55,16 +55,15 @@ def test_rows_survive_when_the_keeper_and_both_servers_are_killed(services, quer
     assert redis.Redis.from_url(again["REDIS_URL"]).ping() is True
 
 
-def test_a_killed_user_does_not_leave_servers_behind(services, private_directory):
-    data_dir = private_directory / "data"
+def test_a_killed_user_does_not_leave_servers_behind(services, shared_data_dir):
     code = (
         "import pathlib, time; from scrm.local.services import Services;"
-        f"Services(pathlib.Path({str(data_dir)!r}), ['postgres', 'valkey']).acquire();"
+        f"Services(pathlib.Path({str(shared_data_dir)!r}), ['postgres', 'valkey']).acquire();"
         "print('up', flush=True); time.sleep(60)"
     )
     user = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert user.stdout.readline() == "up\n"
-    observer = services(data_dir)
+    observer = services()
     keeper = os.pidfd_open(keeper_of(observer))
     user.kill()
     user.communicate()

@@ -4,6 +4,8 @@ import socket
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from scrm.local.errors import LocalError
 from scrm.local.valkey import Valkey
@@ -26,7 +28,7 @@ def test_it_is_on_loopback_only_and_asks_for_a_password(durable_valkey):
     assert tcp_listeners(server.process.pid) == {f"0100007F:{server.port:04X}"}
     for password in (None, "wrong"):
         with pytest.raises((redis.AuthenticationError, redis.ResponseError)):
-            redis.Redis("127.0.0.1", server.port, password=password).ping()
+            redis.Redis("127.0.0.1", server.port, password=password, retry=Retry(NoBackoff(), 0)).ping()
 
 
 def test_it_refuses_writes_rather_than_evicting(durable_valkey):
