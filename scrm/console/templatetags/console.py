@@ -1,0 +1,313 @@
+"""Tags and filters of every console template; a builtin library, so templates need no `load`.
+
+Numbers that are missing are shown as an em dash, never as 0: "unknown" and "none" are different facts.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from django import forms, template
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.forms.boundfield import BoundField
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import formats, timezone, translation
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from scrm.common import clock
+from scrm.common.money import to_decimal
+
+register = template.Library()
+
+MISSING = "—"
+
+
+# --- icons and pictures -------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _sprite_version() -> str:
+    """Eight digits that change with the sprite, so that a browser never keeps a sprite without a new icon."""
+    path = finders.find("console/icons.svg")
+    if not isinstance(path, str):
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()[:8]
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """`{% icon "users" %}`: a decorative icon of the sprite. The text beside it (or aria-label) carries the meaning."""
+    version = f"?v={_sprite_version()}" if settings.DEBUG is False and _sprite_version() else ""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}{}#{}"></use></svg>',
+        css,
+        static("console/icons.svg"),
+        version,
+        name,
+    )
+
+
+@register.simple_tag
+def sparkline(values: Iterable[float | int | None] | None, css: str = "") -> SafeString | str:
+    """A small trend line drawn on the server: no script, nothing to wait for. Fewer than two values draw nothing."""
+    points = [float(value) for value in values or () if value is not None]
+    if len(points) < 2:
+        return ""
+    low, high = min(points), max(points)
+    span = (high - low) or 1.0
+    step = 120 / (len(points) - 1)
+    line = " ".join(f"{i * step:.1f},{34 - (value - low) / span * 30:.1f}" for i, value in enumerate(points))
+    return format_html(
+        '<svg class="sparkline {}" viewBox="0 0 120 38" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<polygon points="0,38 {} 120,38"></polygon><polyline points="{}"></polyline></svg>',
+        css,
+        line,
+        line,
+    )
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if value is None or value == "" or isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _grouped(number: Decimal, places: int) -> str:
+    rounded = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return f"{rounded:,.{places}f}"
+
+
+def _compact(number: Decimal) -> str:
+    """12.3万 and 4.56亿 for Chinese readers, 123K, 4.6M and 1.2B for English ones; below that, grouped digits."""
+    chinese = (translation.get_language() or "").startswith("zh")
+    units = (
+        [(Decimal(10**8), "亿"), (Decimal(10**4), "万")]
+        if chinese
+        else [(Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**4), "K")]
+    )
+    for size, unit in units:
+        if abs(number) >= size:
+            scaled = number / (Decimal(1000) if unit == "K" else size)
+            text = _grouped(scaled, 1 if abs(scaled) >= 100 else 2)
+            return f"{text.rstrip('0').rstrip('.')}{unit}"
+    return _grouped(number, 0)
+
+
+@register.filter
+def money(minor: Any) -> str:
+    """分 as yuan with cents: 123450 → ¥1,234.50."""
+    number = _decimal(minor)
+    if number is None:
+        return MISSING
+    exact = Decimal(to_decimal(int(number.to_integral_value(ROUND_HALF_UP))))
+    return f"{'-' if exact < 0 else ''}¥{_grouped(abs(exact), 2)}"
+
+
+@register.filter
+def money_short(minor: Any) -> str:
+    """分 as yuan where space is short: 1234567890 → ¥1,234.57万 or ¥12.35M. Not for amounts that must be exact."""
+    number = _decimal(minor)
+    if number is None:
+        return MISSING
+    yuan = number / 100
+    return f"{'-' if yuan < 0 else ''}¥{_compact(abs(yuan))}"
+
+
+@register.filter
+def integer(value: Any) -> str:
+    """A whole number with separators: 1234567 → 1,234,567."""
+    number = _decimal(value)
+    return MISSING if number is None else _grouped(number, 0)
+
+
+@register.filter
+def compact(value: Any) -> str:
+    """A count where space is short: 1234567 → 123.5万 or 1.23M."""
+    number = _decimal(value)
+    return MISSING if number is None else _compact(number)
+
+
+@register.filter
+def percent(ratio: Any, places: int = 1) -> str:
+    """A ratio as per cent: 0.1234 → 12.3%."""
+    number = _decimal(ratio)
+    return MISSING if number is None else f"{_grouped(number * 100, places)}%"
+
+
+@register.filter
+def signed_percent(ratio: Any) -> str:
+    """A change as per cent with its sign, so that colour never speaks alone: 0.021 → +2.1%."""
+    number = _decimal(ratio)
+    if number is None:
+        return MISSING
+    return f"{'+' if number > 0 else ''}{_grouped(number * 100, 1)}%"
+
+
+@register.filter
+def share_of(part: Any, whole: Any) -> float | None:
+    """`part / whole` as a ratio for `percent`; None when the whole is missing or zero."""
+    top, bottom = _decimal(part), _decimal(whole)
+    return float(top / bottom) if top is not None and bottom else None
+
+
+@register.filter
+def mask(value: Any) -> str:
+    """Personal data of unknown kind with its middle hidden: 13812345678 → 138****5678."""
+    text = str(value or "")
+    if not text:
+        return MISSING
+    if "@" in text:
+        name, _at, domain = text.partition("@")
+        return f"{name[:1]}***@{domain}"
+    if len(text) >= 8:
+        return f"{text[:3]}****{text[-4:]}"
+    return f"{text[:1]}{'*' * max(len(text) - 1, 1)}"
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+def _relative(distance: timedelta) -> str:
+    """Words for a distance into the past; months are named so that none can be read as a calendar month."""
+    seconds = int(distance.total_seconds())
+    if seconds < 60:
+        return _("just now")
+    for size, words in (
+        (3600, lambda n: ngettext("%(n)s minute ago", "%(n)s minutes ago", n) % {"n": n}),
+        (86400, lambda n: ngettext("%(n)s hour ago", "%(n)s hours ago", n) % {"n": n}),
+        (86400 * 30, lambda n: ngettext("%(n)s day ago", "%(n)s days ago", n) % {"n": n}),
+        (86400 * 365, lambda n: ngettext("%(n)s month ago", "%(n)s months ago", n) % {"n": n}),
+    ):
+        if seconds < size:
+            unit = {3600: 60, 86400: 3600, 86400 * 30: 86400, 86400 * 365: 86400 * 30}[size]
+            return words(seconds // unit)
+    years = seconds // (86400 * 365)
+    return ngettext("%(n)s year ago", "%(n)s years ago", years) % {"n": years}
+
+
+def _ahead(distance: timedelta) -> str:
+    minutes = int(distance.total_seconds()) // 60
+    if minutes < 60:
+        return ngettext("in %(n)s minute", "in %(n)s minutes", max(minutes, 1)) % {"n": max(minutes, 1)}
+    hours = minutes // 60
+    if hours < 48:
+        return ngettext("in %(n)s hour", "in %(n)s hours", hours) % {"n": hours}
+    return ngettext("in %(n)s day", "in %(n)s days", hours // 24) % {"n": hours // 24}
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """"3 days ago", the exact local time on hover and for machines."""
+    if not isinstance(moment, datetime):
+        return day(moment) if isinstance(moment, date) else MISSING
+    distance = clock.now() - moment
+    words = _ahead(-distance) if distance < timedelta(0) else _relative(distance)
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), _local(moment), words)
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """An exact local time, to the minute."""
+    if not isinstance(value, datetime):
+        return day(value) if isinstance(value, date) else MISSING
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), _local(value))
+
+
+@register.filter
+def day(value: date | None) -> SafeString | str:
+    """A calendar day."""
+    if not isinstance(value, date):
+        return MISSING
+    plain = timezone.localtime(value).date() if isinstance(value, datetime) else value
+    return format_html('<time datetime="{}">{}</time>', plain.isoformat(), plain.isoformat())
+
+
+def _local(value: datetime) -> str:
+    return formats.date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+
+
+# --- addresses and forms --------------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def query_replace(context: template.Context, **changes: Any) -> str:
+    """`{% query_replace sort="-spent" cursor=None %}`: this page's query with values replaced; None removes one.
+
+    The cursor always goes, unless it is given: a changed filter starts at the first page.
+    """
+    request: HttpRequest | None = context.get("request")
+    query = request.GET.copy() if request else None
+    if query is None:
+        return "?"
+    for name, value in {"cursor": None, **changes}.items():
+        if value is None or value == "":
+            query.pop(name, None)
+        elif isinstance(value, list | tuple):
+            query.setlist(name, [str(item) for item in value])
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def hidden_query(context: template.Context, *leave_out: str) -> list[tuple[str, str]]:
+    """(name, value) pairs of this page's query, for hidden inputs of a form that must keep the rest of the state."""
+    request: HttpRequest | None = context.get("request")
+    if request is None:
+        return []
+    skipped = {"cursor", *leave_out}
+    return [(name, value) for name, values in request.GET.lists() if name not in skipped for value in values]
+
+
+@register.simple_tag
+def control(field: BoundField, **attributes: Any) -> SafeString:
+    """The field's widget in the console's look, tied to its help text and errors. Underscores become hyphens."""
+    widget = field.field.widget
+    multiple = isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple)
+    if isinstance(widget, forms.CheckboxInput) or multiple:
+        css = "form-check-input"
+    elif isinstance(widget, forms.Select):
+        css = "form-select"
+    else:
+        css = "form-control"
+    attrs: dict[str, Any] = {
+        "class": " ".join(filter(None, [css, "is-invalid" if field.errors else "", widget.attrs.get("class")]))
+    }
+    described = [f"{field.id_for_label or field.auto_id}_{part}" for part, there in _descriptions(field) if there]
+    if described and not multiple:
+        attrs["aria-describedby"] = " ".join(described)
+    if field.errors:
+        attrs["aria-invalid"] = "true"
+    attrs |= {name.replace("_", "-"): value for name, value in attributes.items()}
+    return field.as_widget(attrs=attrs)
+
+
+def _descriptions(field: BoundField) -> Sequence[tuple[str, bool]]:
+    return [("help", bool(field.help_text)), ("error", bool(field.errors))]
+
+
+@register.filter
+def control_kind(field: BoundField) -> str:
+    """"check", "options" or "text": how a field is laid out around its control."""
+    widget = field.field.widget
+    if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
+        return "options"
+    return "check" if isinstance(widget, forms.CheckboxInput) else "text"
