@@ -46,7 +46,28 @@ class SkipReason(models.TextChoices):
     MISSING_VALUE = "missing_value", _("A value in the template is missing")
 
 
+class UnknownReason(models.TextChoices):
+    """Why nobody knows whether a message arrived. Shown for review; never sent again by itself."""
+
+    LOST = "lost", _("The sender was lost during the hand-over")
+
+
+class QuietAction(models.TextChoices):
+    """What happens to a message that falls into the quiet hours."""
+
+    HOLD = "hold", _("Hold until they end")
+    SKIP = "skip", _("Skip")
+
+
+class MissingValue(models.TextChoices):
+    """What happens when a field without a default has no value for a member."""
+
+    BLANK = "blank", _("Leave it blank")
+    SKIP = "skip", _("Skip the member")
+
+
 class FailReason(models.TextChoices):
     REFUSED = "refused", _("Refused by the provider")
     BAD_ADDRESS = "bad_address", _("Address does not exist")
     TEMPLATE = "template", _("Template could not be rendered")
+    EXHAUSTED = "exhausted", _("Given up after repeated attempts")

@@ -3,4 +3,12 @@ from .channels import ChannelAccount, SandboxMessage
 from .messages import Message, ShortLink
 from .templates import MessageTemplate
 
-__all__ = ["Campaign", "CampaignChunk", "ChannelAccount", "Message", "MessageTemplate", "SandboxMessage", "ShortLink"]
+__all__ = [
+    "Campaign",
+    "CampaignChunk",
+    "ChannelAccount",
+    "Message",
+    "MessageTemplate",
+    "SandboxMessage",
+    "ShortLink",
+]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
-from campaigns.enums import CampaignState, ChannelKind
+from campaigns.enums import CampaignState, ChannelKind, MissingValue, QuietAction
 from scrm.common.audit import audited
 from scrm.common.placement import Placement
 
@@ -25,10 +25,13 @@ class Campaign(models.Model):
     scheduled_at = models.DateTimeField(null=True, blank=True)  # none: when started by hand
     control_percent = models.PositiveSmallIntegerField(default=0)
     respects_cap = models.BooleanField(default=True)
+    cap_touches = models.PositiveSmallIntegerField(default=5)
+    cap_days = models.PositiveSmallIntegerField(default=7)  # calendar days in the shop's zone, today included
+    missing_value = models.CharField(max_length=8, choices=MissingValue, default=MissingValue.BLANK)
+    quiet_action = models.CharField(max_length=8, choices=QuietAction, default=QuietAction.HOLD)
     quiet_from = models.TimeField(null=True, blank=True)
     quiet_until = models.TimeField(null=True, blank=True)
-    # How many members each outcome has, kept by the chunks that made them: {"skipped:no_consent": 12, …}
-    audience_size = models.BigIntegerField(null=True)
+    audience_size = models.BigIntegerField(null=True)  # members the audience had when it was fixed
     stop_reason = models.CharField(max_length=200, blank=True)
     version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey("common.User", models.SET_NULL, null=True, related_name="+")
@@ -41,7 +44,8 @@ class Campaign(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=CampaignState.values), name="campaign_state_known"),
             models.CheckConstraint(
-                condition=models.Q(control_percent__gte=0, control_percent__lte=50), name="campaign_control_sane"
+                condition=models.Q(control_percent__gte=0, control_percent__lte=50),
+                name="campaign_control_sane",
             ),
             models.CheckConstraint(
                 condition=~models.Q(state="scheduled") | models.Q(scheduled_at__isnull=False),

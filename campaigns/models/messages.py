@@ -22,9 +22,10 @@ class Message(models.Model):
     channel = models.CharField(max_length=16, choices=ChannelKind)
     occurrence = models.CharField(max_length=32, default="", blank=True)  # of a recurring send: its date
     state = models.CharField(max_length=10, choices=MessageState, default=MessageState.PENDING)
-    reason = models.CharField(max_length=24, blank=True)  # SkipReason or FailReason
+    reason = models.CharField(max_length=24, blank=True)  # SkipReason, FailReason or UnknownReason
     detail = models.CharField(max_length=200, blank=True)
     lease = models.PositiveIntegerField(default=0)  # of the chunk claim that claimed it
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)  # hand-overs that the provider put off
     provider_id = models.CharField(max_length=128, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     claimed_at = models.DateTimeField(null=True)
@@ -37,12 +38,17 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["campaign", "member", "channel", "occurrence"], name="message_once"),
             models.CheckConstraint(condition=models.Q(state__in=MessageState.values), name="message_state_known"),
             models.CheckConstraint(
-                condition=~models.Q(state__in=["failed", "skipped"]) | ~models.Q(reason=""), name="message_end_has_reason"
+                condition=~models.Q(state__in=["failed", "skipped"]) | ~models.Q(reason=""),
+                name="message_end_has_reason",
             ),
         ]
         indexes = [
             # The frequency cap: touches of a member in the last days.
-            models.Index(fields=["member", "handed_at"], condition=models.Q(handed_at__isnull=False), name="message_touches"),
+            models.Index(
+                fields=["member", "handed_at"],
+                condition=models.Q(handed_at__isnull=False),
+                name="message_touches",
+            ),
             models.Index(fields=["campaign", "state", "member"], name="message_by_state"),
         ]
 

@@ -9,7 +9,7 @@ from scrm.common.placement import Placement
 
 
 class MessageTemplate(models.Model):
-    """What a message says, with member fields; an allow-listed Liquid-like subset (see campaigns/rules/rendering.py)."""
+    """What a message says, with member fields; an allow-listed Liquid-like subset (campaigns/rules/content.py)."""
 
     placement = Placement.REFERENCE
 
