@@ -5,5 +5,5 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
-        """Registers what the app offers to the condition language."""
-        from analytics.queries import fields  # noqa: F401, PLC0415  # models exist only now
+        """Registers what the app offers to the condition language and to the member list."""
+        from analytics.queries import fields, member_list  # noqa: F401, PLC0415  # models exist only now

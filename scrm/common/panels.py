@@ -6,16 +6,28 @@ A page renders the panels registered for its place; each app registers its own i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A few words in a coloured pill. `colour` is one of the console's badge colours; `title` explains on hover."""
+
+    label: str | Promise
+    colour: str = "secondary"
+    title: str | Promise = ""
+
 
 # (template, context), or None when there is nothing to show to this actor.
 Panel = Callable[[HttpRequest, int], tuple[str, dict[str, Any]] | None]
-# Member ids of one page of a list → extra values per row, fetched with one query.
-RowValues = Callable[[Sequence[int]], dict[int, Any]]
+# Member ids of one page of a list → badges per row, fetched with one query.
+RowValues = Callable[[Sequence[int]], dict[int, Sequence[Badge]]]
 
 _panels: dict[str, dict[str, Panel]] = {}
 _rows: dict[str, RowValues] = {}
@@ -38,10 +50,10 @@ def render(place: str, request: HttpRequest, object_id: int) -> list[tuple[str, 
 
 
 def register_rows(name: str, values: RowValues) -> None:
-    """Offer values for the rows of the member list: `name` is the attribute that its template reads."""
+    """Offer badges for the rows of the member list and its export: `name` is what they read ("tags", "stage", "rfm")."""
     _rows[name] = values
 
 
-def row_values(member_ids: Sequence[int]) -> dict[str, dict[int, Any]]:
+def row_values(member_ids: Sequence[int]) -> dict[str, dict[int, Sequence[Badge]]]:
     """For one page of the member list: name → member id → value. One query per registered name."""
     return {name: values(member_ids) for name, values in _rows.items()} if member_ids else {}
