@@ -118,7 +118,9 @@ def run(what: str, command: "list[str]", progress: bool = True, **options: "Any"
         raise BootstrapError(f"{what} failed: the disk is full")
     if any(sign in text for sign in NO_NETWORK):
         raise BootstrapError(f"{what} failed: the package index cannot be reached; is there a network?")
-    reason = next((line for line in reversed(tail) if line), f"exit code {process.returncode}")
+    marks = ("[error]", "error:", "error ")
+    telling = [line for line in tail if any(mark in line.lower() for mark in marks)] or tail[-1:]
+    reason = telling[0] if telling else f"exit code {process.returncode}"
     raise BootstrapError(f"{what} failed: {reason}")
 
 
