@@ -146,14 +146,15 @@ def _compose(message: Outgoing, account: Account) -> EmailMessage:
     """The mail with a text and an HTML side. Raises `ValueError` on an address that is none."""
     sender = str(account.settings.get("sender_address", ""))
     domain = sender.rpartition("@")[2] or "localhost"
-    mail = EmailMessage(policy=SMTP_POLICY)
+    mail = EmailMessage(policy=SMTP_POLICY.clone(refold_source="none"))
     mail["Subject"] = message.subject
     mail["From"] = Address(str(account.settings.get("sender_name", "")), addr_spec=sender)
     mail["To"] = Address(addr_spec=message.address)
     mail["Date"] = formatdate()
     mail["Message-ID"] = f"<{message.id}@{domain}>"
     if message.unsubscribe_url:  # RFC 8058
-        mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
+        # As it is: folded as text, a long address would become an encoded word, which no mail program follows.
+        mail.set_raw("List-Unsubscribe", f"<{message.unsubscribe_url}>")
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(message.text)
     if message.html:

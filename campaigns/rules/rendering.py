@@ -61,8 +61,9 @@ class Renderer:
             raise RenderProblem(str(error)[:200]) from error
         if len(rendered.html) > LARGEST_RESULT:
             raise RenderProblem("too_long")
-        # A value may not add a header line.
-        return Rendered(" ".join(rendered.subject.split()), rendered.text, rendered.html)
+        # A value may not add a header line; and a slash needs no escape in any place that our HTML has.
+        html = rendered.html.replace("&#x2f;", "/")
+        return Rendered(" ".join(rendered.subject.split()), rendered.text, html)
 
 
 def _look_up(values: Mapping[str, Any], path: str) -> Any:

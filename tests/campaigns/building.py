@@ -138,13 +138,21 @@ class Sink:
         return [address for address, _ in self.mails]
 
 
+class _AnyPort(Controller):
+    """A controller on a port that the kernel picks."""
+
+    def _trigger_server(self) -> None:
+        assert self.server is not None
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
 @contextmanager
 def mail_server(sink: Sink) -> Iterator[int]:
     """The sink behind a real SMTP server on the loopback; its port."""
-    controller = Controller(sink, hostname="127.0.0.1", port=0)
+    controller = _AnyPort(sink, hostname="127.0.0.1", port=0)
     controller.start()
     try:
-        assert controller.server is not None
-        yield controller.server.sockets[0].getsockname()[1]
+        yield controller.port
     finally:
         controller.stop(no_assert=True)
