@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class MembersConfig(AppConfig):
@@ -6,4 +7,8 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the app offers to the condition language."""
+        from members.operations import references  # noqa: PLC0415
         from members.queries import fields  # noqa: F401, PLC0415  # models exist only now
+
+        # Emptied or rebuilt tables (tests do that) make remembered ids wrong.
+        post_migrate.connect(references.forget, sender=self)

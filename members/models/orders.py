@@ -15,7 +15,9 @@ class OrderNumber(models.Model):
     pk = models.CompositePrimaryKey("source_id", "external_number")
     source = models.ForeignKey("members.Source", models.PROTECT, related_name="+", db_index=False)
     external_number = models.CharField(max_length=64)
-    member = models.ForeignKey("members.Member", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    member = models.ForeignKey(
+        "members.Member", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     order_id = models.UUIDField()
 
 
@@ -38,7 +40,9 @@ class Order(models.Model):
     discount = models.BigIntegerField(default=0, db_default=0)
     refunded_amount = models.BigIntegerField(default=0, db_default=0)
     net_amount = models.GeneratedField(
-        expression=models.F("amount") - models.F("refunded_amount"), output_field=models.BigIntegerField(), db_persist=True
+        expression=models.F("amount") - models.F("refunded_amount"),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
     )
     counts = models.GeneratedField(
         expression=models.Case(
@@ -62,7 +66,9 @@ class Order(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["member", "source", "external_number"], name="order_once"),
             models.CheckConstraint(condition=models.Q(state__in=OrderState.values), name="order_state_known"),
-            models.CheckConstraint(condition=models.Q(amount__gte=0, discount__gte=0), name="order_amounts_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0, discount__gte=0), name="order_amounts_not_negative"
+            ),
             models.CheckConstraint(
                 condition=models.Q(refunded_amount__gte=0, refunded_amount__lte=models.F("amount")),
                 name="order_refund_within_amount",
@@ -75,10 +81,18 @@ class Order(models.Model):
         indexes = [
             # Covers RFM: an index-only scan in member order, so the aggregation needs no sort.
             models.Index(
-                fields=["member"], include=["paid_at", "net_amount", "source"], condition=models.Q(counts=True), name="order_rfm"
+                fields=["member"],
+                include=["paid_at", "net_amount", "source"],
+                condition=models.Q(counts=True),
+                name="order_rfm",
             ),
             models.Index(fields=["member", "-ordered_at"], name="order_of_member"),
-            models.Index(fields=["-paid_at"], include=["net_amount", "amount", "member", "source"], condition=models.Q(counts=True), name="order_by_paid"),
+            models.Index(
+                fields=["-paid_at"],
+                include=["net_amount", "amount", "member", "source"],
+                condition=models.Q(counts=True),
+                name="order_by_paid",
+            ),
         ]
 
 
@@ -88,18 +102,24 @@ class OrderLine(models.Model):
     placement = Placement.MEMBER
 
     id = models.UUIDField(primary_key=True, db_default=models.Func(function="uuidv7"))
-    member = models.ForeignKey("members.Member", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    member = models.ForeignKey(
+        "members.Member", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     order = models.ForeignKey(Order, models.CASCADE, related_name="lines", db_index=False)
     line_number = models.IntegerField()
     product = models.ForeignKey("members.Product", models.PROTECT, related_name="+", db_index=False)
     quantity = models.IntegerField()
-    unit_price = models.DecimalField(max_digits=14, decimal_places=4)  # in major units: shops price below the cent
+    unit_price = models.DecimalField(
+        max_digits=14, decimal_places=4
+    )  # in major units: shops price below the cent
     amount = models.BigIntegerField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["order", "line_number", "member"], name="order_line_once"),
-            models.CheckConstraint(condition=models.Q(quantity__gt=0, amount__gte=0), name="order_line_positive"),
+            models.CheckConstraint(
+                condition=models.Q(quantity__gt=0, amount__gte=0), name="order_line_positive"
+            ),
         ]
 
 
@@ -113,6 +133,8 @@ class Refund(models.Model):
     order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="refunds", db_index=False)
     source = models.ForeignKey("members.Source", models.PROTECT, related_name="+", db_index=False)
     external_number = models.CharField(max_length=64)
+    # The order it named: kept so that a refund which comes before its order joins it later.
+    order_number = models.CharField(max_length=64, blank=True, default="", db_default="")
     amount = models.BigIntegerField()
     refunded_at = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True)
@@ -124,6 +146,13 @@ class Refund(models.Model):
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="refund_positive"),
         ]
         indexes = [
-            models.Index(fields=["member", "-refunded_at"], include=["amount", "order"], name="refund_of_member"),
+            models.Index(
+                fields=["member", "-refunded_at"], include=["amount", "order"], name="refund_of_member"
+            ),
             models.Index(fields=["order"], condition=models.Q(order__isnull=False), name="refund_of_order"),
+            models.Index(
+                fields=["source", "order_number"],
+                condition=models.Q(order=None) & ~models.Q(order_number=""),
+                name="refund_awaiting_order",
+            ),
         ]

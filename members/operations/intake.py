@@ -1,0 +1,163 @@
+"""Facts come in: events, orders, refunds and members, a batch at a time.
+
+Each call is one transaction. Items are checked one by one, so a bad one loses no other; the good ones are resolved,
+stored and summed up set-based, and what reacts to them runs before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from members.operations import identities, landing_members, landing_orders, landing_refunds, references, timeline
+from members.operations.identities import Claim
+from members.rules import facts
+from members.rules.identities import Named
+from members.rules.intake import (
+    ACCEPTED,
+    DUPLICATE,
+    EventIn,
+    MemberIn,
+    OrderIn,
+    Outcome,
+    RefundIn,
+    rejected,
+)
+from members.rules.rejections import LATEST_AHEAD, ItemRejected, check_source, properties_json
+from scrm.common import reactions
+from scrm.common.reactions import Facts
+from scrm.common.transactions import atomic
+
+In = TypeVar("In")
+Checked = TypeVar("Checked")
+
+
+def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
+    """Store events. Answers in the order of the items: accepted, duplicate or rejected.
+
+    Idempotent by (source, message id). `now` bounds the future: more than seven days ahead is rejected.
+    """
+    outcomes, good = _checked(items, lambda item: _event(item, now))
+    if not good:
+        return outcomes
+    with atomic():
+        source_of = references.source_ids({items[index].source for index, _ in good})
+        type_of = references.type_ids({items[index].type for index, _ in good})
+        resolution = identities.resolve(
+            [
+                Claim(
+                    item.member.member_id,
+                    named,
+                    source_of[item.source],
+                    min(item.occurred_at, now),
+                    f"event {item.source} {item.message_id}",
+                )
+                for item, (named, _, _) in ((items[index], value) for index, value in good)
+            ]
+        )
+        identities.show_masks(resolution.masks)
+        rows: dict[timeline.EventKey, tuple[int, timeline.EventRow]] = {}
+        for (index, (_, amount, properties)), member in zip(good, resolution.members, strict=True):
+            if isinstance(member, ItemRejected):
+                outcomes[index] = rejected(member)
+                continue
+            item = items[index]
+            source_id = source_of[item.source]
+            row = (
+                member, source_id, type_of[item.type], item.message_id, item.occurred_at, amount, properties
+            )  # fmt: skip
+            # The first of a message id counts, also inside a batch.
+            if rows.setdefault((member, source_id, item.message_id), (index, row))[0] != index:
+                outcomes[index] = DUPLICATE
+        if not rows:
+            return outcomes
+        landed = timeline.insert([row for _, row in rows.values()], now=now)
+        for key, (index, _) in rows.items():
+            outcomes[index] = ACCEPTED if landed is None or key in landed else DUPLICATE
+        touched = {key[0] for key in (rows if landed is None else landed)}
+        reactions.run(
+            Facts(
+                now=now,
+                member_ids=sorted(touched),
+                event_count=len(rows) if landed is None else len(landed),
+                created_member_ids=resolution.created,
+            )
+        )
+    return outcomes
+
+
+def land_orders(*, items: Sequence[OrderIn], now: datetime) -> list[Outcome]:
+    """Store orders with their lines and refunds.
+
+    An order is known by (source, number): a newer version updates it (lines replaced), an older one is ignored;
+    refunds named in any version are added once. Answers accepted, updated, duplicate, ignored or rejected.
+    """
+    latest = now + LATEST_AHEAD
+    outcomes, good = _checked(
+        items,
+        lambda item: (_named(item), facts.purchase(item, latest)),
+    )
+    if good:
+        with atomic():
+            landing_orders.land(items, good, outcomes, now=now)
+    return outcomes
+
+
+def land_refunds(*, items: Sequence[RefundIn], now: datetime) -> list[Outcome]:
+    """Store refunds, of an order or of a member.
+
+    A refund is known by (source, number) and never changes. One whose order has not arrived yet is kept with the
+    member it names and joins the order when that comes. Answers accepted, duplicate or rejected.
+    """
+    latest = now + LATEST_AHEAD
+    outcomes, good = _checked(
+        items,
+        lambda item: (_named(item) if item.member else None, facts.repayment(item, latest)),
+    )
+    if good:
+        with atomic():
+            landing_refunds.land(items, good, outcomes, now=now)
+    return outcomes
+
+
+def land_members(*, items: Sequence[MemberIn], now: datetime) -> list[Outcome]:
+    """Make members or bring their profiles up to date. Answers accepted, updated, duplicate or rejected."""
+    latest = now + LATEST_AHEAD
+    outcomes, good = _checked(items, lambda item: _member(item, latest))
+    if good:
+        with atomic():
+            landing_members.land(items, good, outcomes, now=now)
+    return outcomes
+
+
+def _checked(items: Sequence[In], check: Callable[[In], Checked]) -> tuple[list[Outcome], list[tuple[int, Checked]]]:
+    """Rejections in place, and (index, checked values) of the rest."""
+    outcomes = [ACCEPTED] * len(items)
+    good = []
+    for index, item in enumerate(items):
+        try:
+            good.append((index, check(item)))
+        except ItemRejected as error:
+            outcomes[index] = rejected(error)
+    return outcomes, good
+
+
+def _event(item: EventIn, now: datetime) -> tuple[list[Named], int | None, str]:
+    check_source(item.source)
+    amount = facts.check_event(item, now + LATEST_AHEAD)
+    named = facts.named(item.member, item.source)
+    return named, amount, properties_json(item.properties, "properties") if item.properties else "{}"
+
+
+def _named(item: OrderIn | RefundIn) -> list[Named]:
+    check_source(item.source)
+    assert item.member is not None  # noqa: S101  # the callers checked
+    return facts.named(item.member, item.source)
+
+
+def _member(item: MemberIn, latest: datetime) -> tuple[list[Named], str]:
+    check_source(item.source)
+    facts.check_member(item, latest)
+    named = facts.named(item, item.source, parent="")
+    return named, properties_json(item.attributes, "attributes") if item.attributes else "{}"

@@ -1,0 +1,95 @@
+"""What a member's facts add up to: brought up to date with each batch, and rebuildable from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.db import connection
+
+from members.operations import columns
+from members.rules.rejections import INTERNAL_PREFIX
+from scrm.common.transactions import atomic
+
+# Sums of the orders that count, and of refunds that belong to no order.
+_FROM_ROWS = """
+    SELECT w.member_id, COALESCE(o.orders, 0)::int, COALESCE(o.gross, 0)::bigint,
+           (COALESCE(o.gross - o.net, 0) + COALESCE(r.amount, 0))::bigint,
+           (COALESCE(o.net, 0) - COALESCE(r.amount, 0))::bigint, o.first_at, o.last_at
+    FROM {members} AS w (member_id)
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS orders, sum(amount) AS gross, sum(net_amount) AS net,
+               min(paid_at) AS first_at, max(paid_at) AS last_at
+        FROM members_order WHERE member_id = w.member_id AND counts
+    ) o ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT sum(amount) AS amount FROM members_refund WHERE member_id = w.member_id AND order_id IS NULL
+    ) r ON TRUE
+"""
+_COLUMNS = "member_id, order_count, gross_amount, refund_amount, net_amount, first_order_at, last_order_at"
+_SET = ", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS.split(", ")[1:])
+_CHUNK = 20_000
+
+
+def refresh_orders(member_ids: Sequence[int]) -> None:
+    """Recompute the order side of these members' summaries. Inside a transaction that has locked the members."""
+    if not member_ids:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO members_membersummary ({_COLUMNS}) "  # noqa: S608
+            f"{_FROM_ROWS.format(members='unnest(%s::bigint[])')} ORDER BY 1 "
+            f"ON CONFLICT (member_id) DO UPDATE SET {_SET}",
+            [columns.integers(sorted(set(member_ids)))],
+        )
+
+
+def rebuild(*, member_ids: Iterable[int] | None = None) -> int:
+    """Recompute whole summaries from orders, refunds and events, and mend those that differ.
+
+    Returns how many were wrong: 0 when the intake kept them right. Without `member_ids`, all members, in chunks that
+    are each one transaction.
+    """
+    if member_ids is not None:
+        return _rebuild(sorted(set(member_ids)))
+    wrong, last = 0, 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM members_member WHERE id > %s ORDER BY id LIMIT %s", [last, _CHUNK])
+            chunk = [member_id for (member_id,) in cursor.fetchall()]
+        if not chunk:
+            return wrong
+        wrong += _rebuild(chunk)
+        last = chunk[-1]
+
+
+def _rebuild(member_ids: list[int]) -> int:
+    wanted = columns.integers(member_ids)
+    with atomic(), connection.cursor() as cursor:
+        # The summary rows are what an intake of events waits for, the member rows what one of orders waits for.
+        cursor.execute(
+            "SELECT id FROM members_member WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+            [wanted],
+        )
+        cursor.execute(
+            "SELECT member_id FROM members_membersummary WHERE member_id = ANY(%s::bigint[]) "
+            "ORDER BY member_id FOR UPDATE",
+            [wanted],
+        )
+        cursor.execute(
+            f"""
+            INSERT INTO members_membersummary ({_COLUMNS}, event_count, last_event_at)
+            SELECT f.*, COALESCE(e.events, 0)::int, e.last_at
+            FROM ({_FROM_ROWS.format(members="unnest(%s::bigint[])")}) AS f ({_COLUMNS})
+            LEFT JOIN LATERAL (
+                SELECT count(*) AS events, max(occurred_at) AS last_at FROM members_event
+                WHERE member_id = f.member_id
+                  AND source_id <> ALL (SELECT id FROM members_source WHERE key LIKE %s)
+            ) e ON TRUE
+            ORDER BY 1
+            ON CONFLICT (member_id) DO UPDATE
+            SET {_SET}, event_count = EXCLUDED.event_count, last_event_at = EXCLUDED.last_event_at
+            WHERE ROW(members_membersummary.*) IS DISTINCT FROM ROW(EXCLUDED.*)
+            """,  # noqa: S608
+            [wanted, f"{INTERNAL_PREFIX}%"],
+        )
+        return cursor.rowcount

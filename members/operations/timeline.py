@@ -1,0 +1,97 @@
+"""Appending events to timelines: facts from outside, and what the product itself did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from members.operations import columns, references
+from members.rules.rejections import INTERNAL_PREFIX
+from scrm.common.transactions import atomic
+
+# In key order, so that batches that overlap wait for each other instead of deadlocking.
+_INSERT = f"""
+    INSERT INTO members_event (member_id, source_id, type_id, message_id, occurred_at, amount, properties, received_at)
+    SELECT t.member_id, t.source_id, t.type_id, t.message_id, t.occurred_at, t.amount, t.properties::jsonb, %s
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], {columns.TEXTS}, %s::timestamptz[], %s::bigint[],
+                {columns.TEXTS}) AS t (member_id, source_id, type_id, message_id, occurred_at, amount, properties)
+    ORDER BY t.member_id, t.source_id, t.message_id
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608
+_LAND = f"""
+    WITH landed AS ({_INSERT} RETURNING member_id, source_id, message_id, occurred_at),
+    summed AS (
+        INSERT INTO members_membersummary AS s (member_id, event_count, last_event_at)
+        SELECT member_id, count(*), max(occurred_at) FROM landed GROUP BY member_id ORDER BY member_id
+        ON CONFLICT (member_id) DO UPDATE
+        SET event_count = s.event_count + EXCLUDED.event_count,
+            last_event_at = GREATEST(s.last_event_at, EXCLUDED.last_event_at)
+    )
+    SELECT count(*),
+           CASE WHEN count(*) < %s
+                THEN array_agg(member_id || ' ' || source_id || ' ' || message_id) END
+    FROM landed
+"""  # noqa: S608
+# member id, source id, type id, message id, occurred at, amount in minor units, properties as JSON
+EventRow = tuple[int, int, int, str, datetime, int | None, str]
+EventKey = tuple[int, int, str]
+
+
+def insert(rows: Sequence[EventRow], *, now: datetime) -> set[EventKey] | None:
+    """Store events and bring their members' summaries up to date, in one statement.
+
+    Returns the keys of those that were new, or None when all of them were. Inside a transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LAND, [*_values(rows, now), len(rows)])
+        count, keys = cursor.fetchone()
+    if count == len(rows):
+        return None
+    landed = (key.split(" ", 2) for key in keys or ())
+    return {(int(member_id), int(source_id), message_id) for member_id, source_id, message_id in landed}
+
+
+def append(
+    *,
+    source: str,
+    type: str,
+    rows: Iterable[tuple[int, str, datetime, dict[str, Any]]],
+    now: datetime,
+) -> int:
+    """Note on timelines what the product did: rows of (member id, message id, occurred at, properties).
+
+    Idempotent by (source, message id). The source is kept as `scrm.<source>`, which nobody can send from outside, and
+    such events do not count as the member's own activity. Returns how many were new.
+    """
+    taken = list(rows)
+    if not taken:
+        return 0
+    with atomic():
+        key = INTERNAL_PREFIX + source
+        source_id = references.source_ids([key])[key]
+        type_id = references.type_ids([type])[type]
+        values: list[EventRow] = [
+            (member_id, source_id, type_id, message_id, occurred_at, None, msgspec.json.encode(what).decode())
+            for member_id, message_id, occurred_at, what in taken
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, _values(values, now))
+            return cursor.rowcount
+
+
+def _values(rows: Sequence[EventRow], now: datetime) -> list[Any]:
+    member_ids, source_ids, type_ids, message_ids, occurred, amounts, properties = zip(*rows, strict=True)
+    return [
+        now,
+        columns.integers(member_ids),
+        columns.integers(source_ids),
+        columns.integers(type_ids),
+        columns.texts(message_ids),
+        columns.instants(occurred),
+        columns.integers(amounts),
+        columns.texts(properties),
+    ]
