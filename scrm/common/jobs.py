@@ -32,11 +32,16 @@ class Cancelled(Exception):
     """The person asked to stop; the handler unwinds at its next report."""
 
 
+# Told what each report wrote: how a management command shows its progress.
+Watch = Callable[[dict[str, Any]], None]
+
+
 class Progress:
     """How a running handler reports. Every call is one small committed update, so the page can follow."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, watch: Watch | None = None) -> None:
         self.job = job
+        self._watch = watch
         self.checkpoint: dict[str, Any] = job.checkpoint
 
     def report(
@@ -59,6 +64,8 @@ class Progress:
             self.checkpoint = checkpoint
             values["checkpoint"] = checkpoint
         Job.objects.filter(pk=self.job.pk).update(**values)
+        if self._watch is not None:
+            self._watch(values)
         if Job.objects.filter(pk=self.job.pk, cancel_requested=True).exists():
             raise Cancelled
 
@@ -81,8 +88,16 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def create(*, kind: str, label: str, params: dict[str, Any], actor: Actor, total: int | None = None) -> Job:
-    """Queue a job; the worker is told when the surrounding transaction commits."""
+def create(
+    *,
+    kind: str,
+    label: str,
+    params: dict[str, Any],
+    actor: Actor,
+    total: int | None = None,
+    announced: bool = True,
+) -> Job:
+    """Queue a job; the worker is told when the surrounding transaction commits, unless the caller runs it itself."""
     with atomic():
         job = Job.objects.create(
             kind=kind,
@@ -92,7 +107,8 @@ def create(*, kind: str, label: str, params: dict[str, Any], actor: Actor, total
             created_by_id=actor.id if actor.kind == "user" else None,
             heartbeat_at=clock.now(),
         )
-        transaction.on_commit(lambda: announce(job.pk))
+        if announced:
+            transaction.on_commit(lambda: announce(job.pk))
     return job
 
 
@@ -114,7 +130,7 @@ def request_cancel(*, job_id: int) -> None:
         )
 
 
-def run(*, job_id: int) -> None:
+def run(*, job_id: int, watch: Watch | None = None) -> None:
     """Run a job here and now, unless another worker has it. Called by the task and by management commands."""
     now = clock.now()
     claimed = Job.objects.filter(
@@ -124,7 +140,7 @@ def run(*, job_id: int) -> None:
         return
     job = Job.objects.get(pk=job_id)
     try:
-        _handlers[job.kind](job.pk, Progress(job))
+        _handlers[job.kind](job.pk, Progress(job, watch))
     except Cancelled:
         _end(job, JobState.CANCELLED)
     except DomainError as error:

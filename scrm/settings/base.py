@@ -83,7 +83,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "scrm.console.context.console",
             ],
-            "builtins": ["scrm.console.templatetags.console", "django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": [
+                "scrm.console.templatetags.console",
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+            ],
         },
     }
 ]
@@ -102,7 +106,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL: str = env.str("REDIS_URL")
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "cache"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "cache",
+    }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 
@@ -159,6 +167,11 @@ STORAGES = {
 }
 # Uploaded import files and error files. Private: served only through views that check access.
 MEDIA_ROOT = DATA_DIR / "files"
+# Of an import file: as it is sent, as it is unpacked, and how long it stays when its import did not succeed.
+IMPORT_MAX_UPLOAD_BYTES: int = env.int("IMPORT_MAX_UPLOAD_MB", default=256) << 20
+IMPORT_MAX_UNPACKED_BYTES: int = env.int("IMPORT_MAX_UNPACKED_MB", default=1024) << 20
+IMPORT_MAX_ROWS: int = env.int("IMPORT_MAX_ROWS", default=5_000_000)
+IMPORT_KEEP_DAYS: int = env.int("IMPORT_KEEP_DAYS", default=14)
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000

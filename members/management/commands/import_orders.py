@@ -1,0 +1,11 @@
+"""Import orders from a file."""
+
+from __future__ import annotations
+
+from members.enums import ImportKind
+from members.management.importing import ImportCommand
+
+
+class Command(ImportCommand):
+    help = "Import orders from a CSV (plain or gzip) or XLSX file, and say what was taken and what was not"
+    kind = ImportKind.ORDERS.value
