@@ -32,6 +32,7 @@ RANGE = 250_000
 _LOCKS = 7_046
 
 Report = Callable[[int, int], None]
+Hint = Callable[[int], None]
 
 
 def start(*, model_id: int, as_of: date, actor: Actor, now: datetime) -> RfmRun:
@@ -75,7 +76,6 @@ def run(*, model_id: int, as_of: date, actor: Actor, now: datetime | None = None
     try:
         carry_on(run_id=run_.pk, report=lambda done, total: progress.report(done=done, total=total))
     except BaseException as error:
-        fail(run_id=run_.pk, reason=str(error))
         Job.objects.filter(pk=job.pk).update(
             state=JobState.FAILED, error_code="internal_error", error=str(error)[:500], finished_at=clock.now()
         )
@@ -117,11 +117,20 @@ def _open(*, model_id: int, as_of: date, now: datetime) -> RfmRun:
     return opened
 
 
-def carry_on(*, run_id: int, report: Report = lambda done, total: None) -> None:
+def carry_on(*, run_id: int, report: Report = lambda done, total: None, hint: Hint | None = None) -> None:
     """Bring an open run to its publication, from wherever it stands. Safe to call again, and from two workers.
 
-    `report` is called with (steps done, steps in all) outside of any transaction and may raise to stop.
+    `report` is called with (steps done, steps in all) outside of any transaction and may raise to stop; `hint` with
+    each range that a helper may take. When anything is raised, the run is closed and the former scores stay.
     """
+    try:
+        _carry_on(run_id, report, hint)
+    except BaseException as error:
+        fail(run_id=run_id, reason=f"{type(error).__name__}: {error}")
+        raise
+
+
+def _carry_on(run_id: int, report: Report, hint: Hint | None) -> None:
     while True:
         current = RfmRun.objects.get(pk=run_id)
         if current.state not in OPEN:
@@ -130,6 +139,8 @@ def carry_on(*, run_id: int, report: Report = lambda done, total: None) -> None:
         if not missing and publish(run_id=run_id):
             report(current.ranges_total + 1, current.ranges_total + 1)
             return
+        for number in missing[1:] if hint else ():
+            hint(number)  # type: ignore[misc]
         left = []
         for number in missing:
             if aggregate(run_id=run_id, number=number, wait=False):
