@@ -21,7 +21,7 @@ def static_checks() -> list[tuple[str, list[str | Path]]]:
     checks: list[tuple[str, list[str | Path]]] = [
         ("ruff check", [PROGRAMS / "ruff", "check", "--quiet", "."]),
         ("ruff format", [PROGRAMS / "ruff", "format", "--check", "--quiet", "."]),
-        ("import contracts", [PROGRAMS / "lint-imports", "--no-color"]),
+        ("import contracts", [PROGRAMS / "lint-imports", "--no-logo"]),
         ("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
         ("django", [PYTHON, "manage.py", "check", "--fail-level", "WARNING"]),
         ("mypy", [PROGRAMS / "mypy"]),
