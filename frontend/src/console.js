@@ -1,0 +1,13 @@
+import htmx from "htmx.org";
+import "./bulk-picker.js";
+import "./column-chooser.js";
+import "./condition-builder.js";
+import "./dialogs.js";
+import "./forms.js";
+import "./menus.js";
+import "./palette.js";
+import "./recent.js";
+import "./theme.js";
+import "./toasts.js";
+
+window.htmx = htmx;
