@@ -1,4 +1,4 @@
-"""The SQL of an RFM run: sorted aggregation over the covering index, exact cut points, one MERGE of what differs.
+"""The SQL of an RFM run: sorted aggregation over the covering index, exact cut points, one comparison of old and new.
 
 Scratch rows are unlogged and unindexed. Each range leaves a marker row (member_id = −1 − range) in its own
 transaction, so that after a crash of the database, which empties the table, nobody trusts `ranges_done`.
@@ -6,6 +6,7 @@ transaction, so that after a crash of the database, which empties the table, nob
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -67,18 +68,20 @@ def aggregate(cursor: CursorWrapper, run: RfmRun, *, low: int, high: int, number
               AND refunded_at >= %(since)s AND refunded_at < %(until)s {of_source}
             GROUP BY member_id
         ) u USING (member_id)
-        UNION ALL
-        SELECT %(run)s, -1 - %(number)s, now(), 0, 0
         """,  # noqa: S608  # only the fixed source condition is put in
         {
             "run": run.pk,
             "low": low,
             "high": high,
-            "number": number,
             "since": since,
             "until": until,
             "source": run.model.source_id,
         },
+    )
+    cursor.execute(
+        "INSERT INTO analytics_rfmaggregate (run_id, member_id, last_paid_at, frequency, monetary)"
+        " VALUES (%s, %s, now(), 0, 0)",
+        [run.pk, -1 - number],
     )
 
 
@@ -101,6 +104,7 @@ def publish(cursor: CursorWrapper, run: RfmRun, *, now: datetime) -> None:
     """Score, write what differs, log the moves, and describe the result in the run's row."""
     for setting in _PUBLICATION_SETTINGS:
         cursor.execute(setting)
+    cursor.execute("ANALYZE analytics_rfmaggregate")  # no autovacuum sees these rows before they are read
     _drop_inactive(cursor, run.pk)
     scales = _scales(cursor, run)
     first = not RfmRun.objects.filter(model_id=run.model_id, state=RunState.PUBLISHED).exists()
@@ -117,8 +121,8 @@ def _drop_inactive(cursor: CursorWrapper, run_id: int) -> None:
     """Merged and erased members have no scores: a count equals the members that can be opened behind it."""
     cursor.execute(
         """
-        DELETE FROM analytics_rfmaggregate a USING members_member m
-        WHERE a.run_id = %s AND m.id = a.member_id AND m.status <> 'active'
+        DELETE FROM analytics_rfmaggregate
+        WHERE run_id = %s AND member_id = ANY(ARRAY(SELECT id FROM members_member WHERE status <> 'active'))
         """,
         [run_id],
     )
@@ -131,19 +135,18 @@ def _scales(cursor: CursorWrapper, run: RfmRun) -> dict[str, Scale]:
     starts = [clock.day_start(run.as_of - timedelta(days=days - n)) for n in range(days + 1)]
     cursor.execute(
         """
-        SELECT width_bucket(last_paid_at, %s::timestamptz[]), count(*) FROM analytics_rfmaggregate
-        WHERE run_id = %s AND member_id > 0 GROUP BY 1
+        SELECT width_bucket(last_paid_at, %s::timestamptz[]), frequency, count(*) FROM analytics_rfmaggregate
+        WHERE run_id = %s AND member_id > 0 GROUP BY 1, 2
         """,
         [starts, run.pk],
     )
-    recency = {days + 1 - bucket: count for bucket, count in cursor.fetchall()}
+    recency: Counter[int] = Counter()
+    frequency: Counter[int] = Counter()
+    for bucket, orders, members in cursor.fetchall():
+        recency[days + 1 - bucket] += members
+        frequency[orders] += members
     if not recency:
         return {}
-    cursor.execute(
-        "SELECT frequency, count(*) FROM analytics_rfmaggregate WHERE run_id = %s AND member_id > 0 GROUP BY 1",
-        [run.pk],
-    )
-    frequency = dict(cursor.fetchall())
     count = sum(frequency.values())
     # percentile_disc at (rank + ½) / count is exactly the value of that rank.
     cursor.execute(
@@ -168,7 +171,10 @@ def _scales(cursor: CursorWrapper, run: RfmRun) -> dict[str, Scale]:
 
 
 def _write(cursor: CursorWrapper, run: RfmRun, scales: dict[str, Scale], *, log: bool) -> int:
-    """One MERGE: update what differs, insert what is new, delete who has no order left. Answers how many changed."""
+    """Update what differs, insert what is new, delete who has no order left: one comparison of old and new.
+
+    Answers how many rows changed.
+    """
     if not scales:
         cursor.execute(
             """
@@ -182,10 +188,10 @@ def _write(cursor: CursorWrapper, run: RfmRun, scales: dict[str, Scale], *, log:
     r, f, m = scales["r"], scales["f"], scales["m"]
     cursor.execute(
         f"""
-        WITH moved AS (
-            MERGE INTO analytics_rfmscore s
-            USING (
-                SELECT %(model)s::bigint AS model_id, v.*, {_class_sql()} AS rfm_class, {_layer_sql()} AS layer
+        WITH differing AS MATERIALIZED (
+            SELECT n.*, o.member_id AS old_member_id, o.rfm_class AS old_class, o.layer AS old_layer
+            FROM (
+                SELECT v.*, {_class_sql()} AS rfm_class, {_layer_sql()} AS layer
                 FROM (
                     SELECT member_id, last_paid_at, frequency, monetary,
                            (1 + width_bucket(last_paid_at, %(r)s::timestamptz[]))::smallint AS r,
@@ -194,25 +200,30 @@ def _write(cursor: CursorWrapper, run: RfmRun, scales: dict[str, Scale], *, log:
                     FROM analytics_rfmaggregate WHERE run_id = %(run)s AND member_id > 0
                     OFFSET 0  -- keeps the planner from working each score out several times
                 ) v
-            ) n ON s.model_id = n.model_id AND s.member_id = n.member_id
-            WHEN MATCHED AND (s.last_paid_at, s.frequency, s.monetary, s.r, s.f, s.m, s.rfm_class, s.layer)
-                <> (n.last_paid_at, n.frequency, n.monetary, n.r, n.f, n.m, n.rfm_class, n.layer)
-                THEN UPDATE SET last_paid_at = n.last_paid_at, frequency = n.frequency, monetary = n.monetary,
-                    r = n.r, f = n.f, m = n.m, rfm_class = n.rfm_class, layer = n.layer
-            WHEN NOT MATCHED BY TARGET
-                THEN INSERT (model_id, member_id, last_paid_at, frequency, monetary, r, f, m, rfm_class, layer)
-                VALUES (n.model_id, n.member_id, n.last_paid_at, n.frequency, n.monetary, n.r, n.f, n.m,
-                        n.rfm_class, n.layer)
-            WHEN NOT MATCHED BY SOURCE AND s.model_id = %(model)s THEN DELETE
-            RETURNING coalesce(new.member_id, old.member_id) AS member_id,
-                coalesce(old.rfm_class, '') AS class_before, coalesce(new.rfm_class, '') AS class_after,
-                coalesce(old.layer, '') AS layer_before, coalesce(new.layer, '') AS layer_after
+            ) n
+            FULL JOIN (SELECT * FROM analytics_rfmscore WHERE model_id = %(model)s) o ON o.member_id = n.member_id
+            WHERE (o.last_paid_at, o.frequency, o.monetary, o.r, o.f, o.m, o.rfm_class, o.layer)
+                IS DISTINCT FROM (n.last_paid_at, n.frequency, n.monetary, n.r, n.f, n.m, n.rfm_class, n.layer)
+        ), updated AS (
+            UPDATE analytics_rfmscore s SET last_paid_at = d.last_paid_at, frequency = d.frequency,
+                monetary = d.monetary, r = d.r, f = d.f, m = d.m, rfm_class = d.rfm_class, layer = d.layer
+            FROM differing d WHERE s.model_id = %(model)s AND s.member_id = d.member_id AND d.old_member_id IS NOT NULL
+        ), inserted AS (
+            INSERT INTO analytics_rfmscore
+                (model_id, member_id, last_paid_at, frequency, monetary, r, f, m, rfm_class, layer)
+            SELECT %(model)s, member_id, last_paid_at, frequency, monetary, r, f, m, rfm_class, layer
+            FROM differing WHERE old_member_id IS NULL
+        ), deleted AS (
+            DELETE FROM analytics_rfmscore s USING differing d
+            WHERE s.model_id = %(model)s AND s.member_id = d.old_member_id AND d.member_id IS NULL
         ), logged AS (
             INSERT INTO analytics_rfmchange (member_id, run_id, class_before, class_after, layer_before, layer_after)
-            SELECT member_id, %(run)s, class_before, class_after, layer_before, layer_after FROM moved
-            WHERE %(log)s AND (class_before <> class_after OR layer_before <> layer_after)
+            SELECT coalesce(member_id, old_member_id), %(run)s, coalesce(old_class, ''), coalesce(rfm_class, ''),
+                   coalesce(old_layer, ''), coalesce(layer, '')
+            FROM differing
+            WHERE %(log)s AND (old_class IS DISTINCT FROM rfm_class OR old_layer IS DISTINCT FROM layer)
         )
-        SELECT count(*) FROM moved
+        SELECT count(*) FROM differing
         """,  # noqa: S608  # the class and layer tables are constants
         {
             "model": run.model_id,
