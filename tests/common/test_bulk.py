@@ -67,10 +67,8 @@ def test_indexes_and_foreign_keys_are_back_afterwards() -> None:
     values = {"state": "paid", "amount": 1, "ordered_at": NOW, "paid_at": NOW, "version_at": NOW, "source": source}
     with pytest.raises(IntegrityError, match="order_once"), transaction.atomic():
         Order.objects.create(member_id=order.member_id, external_number=order.external_number, **values)
-    Order.objects.create(member_id=999_999, external_number="x", **values)
     with pytest.raises(IntegrityError, match="foreign key"), transaction.atomic():
-        connection.check_constraints()
-    Order.objects.filter(member_id=999_999).delete()
+        Order.objects.create(member_id=999_999, external_number="x", **values)  # checks are immediate after a load
 
 
 def test_a_brand_with_members_is_never_seeded_over() -> None:

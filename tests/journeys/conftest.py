@@ -1,0 +1,141 @@
+"""The whole product, as `make run` starts it, and a real browser that walks through it."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+START_SECONDS = 240
+
+expect.set_options(timeout=15_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            if not os.environ.get("CHROMIUM"):
+                item.add_marker(pytest.mark.skip(reason="no Chromium: set CHROMIUM, or install it and run make test"))
+
+
+@dataclass
+class Product:
+    """A running SCRM: its address and the demo login."""
+
+    address: str
+    password: str
+
+    def url(self, path: str) -> str:
+        return self.address.rstrip("/") + path
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """web, worker and beat on a demo brand of 300 members, with a database and broker of their own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data_dir = Path("/tmp") / f"scrm-journeys-{secrets.token_hex(4)}"  # noqa: S108  # short: it holds sockets
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DATA_KEYS", "INDEX_KEY", "DJANGO_SETTINGS_MODULE")
+        and not key.startswith("PYTEST")
+    } | {"PORT": str(port), "DATA_DIR": str(data_dir), "DEMO_MEMBERS": "300"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scrm.local", "run"],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    said: list[str] = []
+    ready = threading.Event()
+    reader = threading.Thread(target=_read, args=(process, said, ready), daemon=True)
+    reader.start()
+    try:
+        assert ready.wait(START_SECONDS), "".join(said[-40:])
+        login = next((m for line in said if (m := re.match(r"Log in as demo / (\S+)", line))), None)
+        assert login is not None, "".join(said[-40:])
+        yield Product(f"http://127.0.0.1:{port}", login.group(1))
+    finally:
+        process.terminate()
+        process.wait(60)
+        subprocess.run(["rm", "-rf", str(data_dir)], check=False)
+
+
+def _read(process: subprocess.Popen[str], said: list[str], ready: threading.Event) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line)
+        if line.startswith("Log in as"):
+            ready.set()
+    ready.set()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=os.environ["CHROMIUM"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Complaints:
+    """What the browser complained about: console errors, CSP violations, uncaught exceptions."""
+
+    lines: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def open_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page]]:
+    """Opens a logged-in page: `open_page(language="en", viewport=PHONE, theme="dark")`. Fails on any complaint."""
+    contexts = []
+    complaints = Complaints()
+
+    def build(*, language: str = "zh-hans", viewport: dict[str, int] = WIDE, theme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport=viewport,  # type: ignore[arg-type]
+            locale="zh-CN" if language.startswith("zh") else "en-GB",
+            color_scheme=theme,  # type: ignore[arg-type]
+            timezone_id="Asia/Shanghai",
+        )
+        contexts.append(context)
+        context.add_cookies([{"name": "language", "value": language, "url": product.address}])
+        page = context.new_page()
+        page.on("console", lambda m: complaints.lines.append(f"{page.url}: {m.text}") if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.lines.append(f"{page.url}: {error}"))
+        page.goto(product.url("/accounts/login/"))
+        page.locator("input[name=login]").fill("demo")
+        page.locator("input[name=password]").fill(product.password)
+        page.locator("form button[type=submit]").last.click()
+        page.wait_for_url(product.url("/"))
+        return page
+
+    yield build
+    for context in contexts:
+        context.close()
+    assert complaints.lines == []
