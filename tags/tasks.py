@@ -1,1 +1,35 @@
-"""Thin Celery entry points of tags."""
+"""Thin entry points of background work on tags."""
+
+from __future__ import annotations
+
+from members.queries import scopes
+from scrm.common import clock, jobs
+from scrm.common.access import SYSTEM
+from scrm.common.transactions import acting_as
+from tags.operations import bulk
+
+
+@jobs.handles(bulk.JOB_KIND)
+def run_bulk_tag(_job_id: int, progress: jobs.Progress) -> None:
+    """Tag a large selection chunk by chunk, as the person who asked; continues after the last finished chunk."""
+    job = progress.job
+    actor = scopes.actor_of(job.created_by) if job.created_by is not None else SYSTEM
+    after = progress.checkpoint.get("after", 0)
+    done, changed = progress.checkpoint.get("done", 0), progress.checkpoint.get("changed", 0)
+    params = job.params
+    with acting_as(actor):
+        while chunk := bulk.next_chunk(actor=actor, params=params, after=after):
+            changed += bulk.change(
+                member_ids=chunk,
+                add=params["add"],
+                remove=params["remove"],
+                reason=params["reason"],
+                now=clock.now(),
+            )
+            after, done = chunk[-1], done + len(chunk)
+            progress.report(
+                done=done,
+                counts={"changed": changed},
+                checkpoint={"after": after, "done": done, "changed": changed},
+            )
+    progress.finish_with(result_url=f"/members/?{params['query']}" if params["query"] else "/members/")

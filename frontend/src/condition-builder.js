@@ -63,6 +63,8 @@ class ConditionBuilder extends HTMLElement {
   }
 
   key(event) {
+    // Enter in a row must not save the segment.
+    if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
     if (!(event.ctrlKey || event.metaKey)) return;
     const key = event.key.toLowerCase();
     if (key === "z") {
@@ -104,7 +106,7 @@ class ConditionBuilder extends HTMLElement {
   changed() {
     this.strict = false;
     this.input.value = JSON.stringify(this.tree);
-    this.input.dispatchEvent(new Event("change", { bubbles: true }));
+    this.input.dispatchEvent(new Event("input", { bubbles: true }));
     this.preview();
   }
 
@@ -128,8 +130,8 @@ class ConditionBuilder extends HTMLElement {
   render(focus) {
     const held = focus ?? this.querySelector(":focus")?.dataset.key;
     this.input.value = JSON.stringify(this.tree);
-    this.undoButton = this.tool("arrow-back-up", this.words.undo, () => this.undo());
-    this.redoButton = this.tool("arrow-forward-up", this.words.redo, () => this.redo());
+    this.undoButton = this.tool(icon("arrow-back-up"), this.words.undo, () => this.undo());
+    this.redoButton = this.tool(icon("arrow-forward-up"), this.words.redo, () => this.redo());
     this.replaceChildren(
       el("div", { class: "sb-toolbar" }, this.undoButton, this.redoButton),
       this.group(this.tree, null, ""),
@@ -143,8 +145,8 @@ class ConditionBuilder extends HTMLElement {
     this.redoButton.disabled = !this.future.length;
   }
 
-  tool(name, label, act) {
-    return el("button", { type: "button", class: "btn btn-sm btn-icon", "aria-label": label, title: label, onclick: act }, icon(name));
+  tool(picture, label, act) {
+    return el("button", { type: "button", class: "btn btn-sm sb-tool", "aria-label": label, title: label, onclick: act }, picture);
   }
 
   group(node, parent, path) {
@@ -174,8 +176,8 @@ class ConditionBuilder extends HTMLElement {
           ? el(
               "span",
               { class: "sb-actions" },
-              this.tool("copy", this.words.duplicate, () => this.edit(() => parent.splice(parent.indexOf(node) + 1, 0, copy(node)))),
-              this.tool("trash", this.words.remove, () => this.edit(() => parent.splice(parent.indexOf(node), 1))),
+              this.tool(icon("copy"), this.words.duplicate, () => this.edit(() => parent.splice(parent.indexOf(node) + 1, 0, copy(node)))),
+              this.tool(icon("trash"), this.words.remove, () => this.edit(() => parent.splice(parent.indexOf(node), 1))),
             )
           : null,
       ),
@@ -273,8 +275,8 @@ class ConditionBuilder extends HTMLElement {
       el(
         "span",
         { class: "sb-actions" },
-        this.tool("copy", this.words.duplicate, () => this.edit(() => siblings.splice(siblings.indexOf(leaf) + 1, 0, copy(leaf)))),
-        this.tool("trash", this.words.remove, () => this.edit(() => siblings.splice(siblings.indexOf(leaf), 1))),
+        this.tool(icon("copy"), this.words.duplicate, () => this.edit(() => siblings.splice(siblings.indexOf(leaf) + 1, 0, copy(leaf)))),
+        this.tool(icon("trash"), this.words.remove, () => this.edit(() => siblings.splice(siblings.indexOf(leaf), 1))),
       ),
       this.note(path),
     );

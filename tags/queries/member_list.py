@@ -55,6 +55,10 @@ def narrow_segment(values: Values, as_of: datetime) -> Members:
     return Members(sql, params)
 
 
+# The tone of a group's colour: the console has fewer tones than tag groups have colours.
+TONES = {"secondary": "grey", "yellow": "amber", "orange": "amber", "purple": "violet", "teal": "jade"}
+
+
 def row_tags(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
     """The tags each member has now, in the order of their groups."""
     now = clock.now()
@@ -66,7 +70,7 @@ def row_tags(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
     found: dict[int, list[Badge]] = {}
     for member_id, name, colour, group, expires_at in rows:
         if expires_at is None or expires_at > now:
-            found.setdefault(member_id, []).append(Badge(name, colour, group))
+            found.setdefault(member_id, []).append(Badge(name, TONES.get(colour, colour), group))
     return found
 
 

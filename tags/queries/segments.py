@@ -41,6 +41,9 @@ class Dependent:
     label: str
     url: str
 
+    def __str__(self) -> str:
+        return self.label
+
 
 DependentSearch = Callable[[int], list[Dependent]]
 _dependent_searches: list[DependentSearch] = []
@@ -59,8 +62,14 @@ def get(segment_id: int) -> Segment:
     return segment
 
 
-def listed(*, search: str = "", archived: bool = False) -> QuerySet[Segment]:
-    rows = Segment.objects.filter(archived_at__isnull=not archived).select_related("created_by")
+def every() -> QuerySet[Segment]:
+    """Segments with who made them, archived ones included."""
+    return Segment.objects.select_related("created_by")
+
+
+def listed(*, search: str = "") -> QuerySet[Segment]:
+    """Segments in use; those whose name contains a text."""
+    rows = every().filter(archived_at=None)
     return rows.filter(name__icontains=search) if search else rows
 
 
