@@ -6,8 +6,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from celery import shared_task
+from django.urls import reverse
 
-from members.operations import imports
+from members.operations import exports, imports
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.jobs import Progress
@@ -21,6 +22,15 @@ def run_import(_job_id: int, progress: Progress) -> None:
     user = progress.job.created_by
     with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
         imports.run(params=progress.job.params, progress=progress)
+
+
+@jobs.handles(exports.KIND)
+def run_member_export(_job_id: int, progress: Progress) -> None:
+    """Write the file as whoever asked for it may see the members now."""
+    actor = scopes.actor_of(progress.job.created_by)
+    with acting_as(actor):
+        exports.write(actor=actor, job=progress.job, progress=progress)
+    progress.finish_with(result_url=reverse("member_export_file", args=[progress.job.pk]))
 
 
 @shared_task(queue=Queues.DEFAULT.value)

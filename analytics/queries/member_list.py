@@ -14,13 +14,13 @@ from scrm.common import panels
 from scrm.common.member_filters import Filter, Group, Kind, Members, Test, Values, register
 from scrm.common.panels import Badge
 
-STAGE_COLOURS = {
-    Stage.PROSPECT: "secondary",
+STAGE_TONES = {
+    Stage.PROSPECT: "grey",
     Stage.NEW: "blue",
     Stage.ACTIVE: "green",
-    Stage.SLEEPING: "yellow",
+    Stage.SLEEPING: "amber",
     Stage.LOST: "red",
-    Stage.RETURNED: "teal",
+    Stage.RETURNED: "jade",
 }
 
 
@@ -103,7 +103,7 @@ def _model_id(raw: str | None) -> int:
 def row_stages(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
     rows = MemberStage.objects.filter(member_id__in=member_ids).values_list("member_id", "stage")
     return {
-        member_id: [Badge(Stage(stage).label, STAGE_COLOURS[Stage(stage)])] for member_id, stage in rows
+        member_id: [Badge(Stage(stage).label, STAGE_TONES[Stage(stage)])] for member_id, stage in rows
     }
 
 
@@ -116,7 +116,7 @@ def row_classes(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
         member_id: [
             Badge(
                 RfmClass(class_).label,
-                "purple" if class_.startswith("important") else "secondary",
+                "violet" if class_.startswith("important") else "grey",
                 f"R{r} F{f} M{m}",
             )
         ]

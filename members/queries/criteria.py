@@ -47,6 +47,7 @@ def gender_options() -> Sequence[tuple[str, str]]:
 
 
 SEARCH = Filter("q", _("Search"), Kind.TEXT)
+IDS = Filter("id", _("Selected members"), Kind.COUNT, multiple=True, linked_only=True)
 CITY = Filter("city", _("City"), multiple=True, options=city_options)
 STORE = Filter("store", _("Store"), multiple=True, options=store_options)
 REGION = Filter("region", _("Region"), options=region_options)
@@ -110,6 +111,8 @@ def narrow_profile(values: Values, as_of: datetime) -> Q:
     condition = Q()
     if text := values.get("q"):
         condition &= matching_text(text)
+    if ids := values.get("id"):
+        condition &= Q(pk__in=ids)
     if cities := values.get("city"):
         condition &= Q(city__in=cities)
     if stores := values.get("store"):
@@ -143,7 +146,7 @@ register(
     Group(
         "profile",
         _("Profile"),
-        [SEARCH, CITY, STORE, REGION, OWNER, GENDER, SOURCE, JOINED_FROM, JOINED_TO],
+        [SEARCH, IDS, CITY, STORE, REGION, OWNER, GENDER, SOURCE, JOINED_FROM, JOINED_TO],
         narrow_profile,
     )
 )

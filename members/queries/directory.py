@@ -173,6 +173,10 @@ class Count:
     number: int
     exact: bool
 
+    @property
+    def is_estimate(self) -> bool:
+        return not self.exact
+
 
 def count(queryset: QuerySet[Member], *, exact: bool = False) -> Count:
     """How many members match: exact when asked or when it is cheap, otherwise the planner's estimate."""

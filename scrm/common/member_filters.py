@@ -23,7 +23,7 @@ from scrm.common.access import Permission
 from scrm.common.errors import Invalid
 
 LONGEST_VALUE = 200
-MOST_VALUES = 50
+MOST_VALUES = 500
 
 
 class Kind(StrEnum):

@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A few words in a coloured pill. `colour` is one of the console's badge colours; `title` explains on hover."""
+    """A few words in a coloured pill. `tone` is one of the console's badge tones; `title` explains on hover."""
 
     label: str | Promise
-    colour: str = "secondary"
+    tone: str = "grey"
     title: str | Promise = ""
 
 

@@ -1,0 +1,55 @@
+"""The member list's filters, for the page and for the API alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django_filters import rest_framework as api_filters
+
+from members.models import Member
+from members.queries import directory
+from scrm.common import clock
+from scrm.common.member_filters import Filter, Kind, groups
+
+_TYPES: dict[Kind, type[django_filters.Filter]] = {
+    Kind.TEXT: django_filters.CharFilter,
+    Kind.CHOICE: django_filters.CharFilter,
+    Kind.DATE: django_filters.DateFilter,
+    Kind.COUNT: django_filters.NumberFilter,
+    Kind.MONEY: django_filters.NumberFilter,
+}
+
+
+class _MemberFilterSet(api_filters.FilterSet):
+    """Checks and applies by `members.queries.directory`, so that bulk acts on a list address select the same members.
+
+    Raises `Invalid` (code `bad_filter`, field = the parameter).
+    """
+
+    class Meta:
+        model = Member
+        fields: list[str] = []
+
+    def is_valid(self) -> bool:
+        self.selection = directory.select(self.data or {}, actor=self.request.actor)
+        return True
+
+    @property
+    def qs(self) -> QuerySet[Member]:
+        actor = self.request.actor
+        selection = directory.select(self.data or {}, actor=actor)
+        return directory.narrow(self.queryset.all(), selection, actor=actor, as_of=clock.now())
+
+
+def _declared(item: Filter) -> django_filters.Filter:
+    label = str(item.label)
+    if item.multiple:
+        return django_filters.MultipleChoiceFilter(label=label)
+    return _TYPES[item.kind](label=label)
+
+
+# The apps have registered their filters by the time that addresses are loaded.
+_declarations: dict[str, Any] = {item.key: _declared(item) for group in groups() for item in group.filters}
+MemberFilterSet: type[_MemberFilterSet] = type("MemberFilterSet", (_MemberFilterSet,), _declarations)
