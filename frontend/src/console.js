@@ -5,6 +5,7 @@ import "./condition-builder.js";
 import "./dialogs.js";
 import "./forms.js";
 import "./menus.js";
+import "./message-editor.js";
 import "./palette.js";
 import "./recent.js";
 import "./theme.js";

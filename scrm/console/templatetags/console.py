@@ -215,7 +215,7 @@ def _ahead(distance: timedelta) -> str:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """"3 days ago", the exact local time on hover and for machines."""
+    """ "3 days ago", the exact local time on hover and for machines."""
     if not isinstance(moment, datetime):
         return day(moment) if isinstance(moment, date) else MISSING
     distance = clock.now() - moment
@@ -306,7 +306,7 @@ def _descriptions(field: BoundField) -> Sequence[tuple[str, bool]]:
 
 @register.filter
 def control_kind(field: BoundField) -> str:
-    """"check", "options" or "text": how a field is laid out around its control."""
+    """ "check", "options" or "text": how a field is laid out around its control."""
     widget = field.field.widget
     if isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple):
         return "options"
