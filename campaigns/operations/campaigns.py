@@ -13,8 +13,9 @@ from campaigns.enums import CampaignState, MissingValue, QuietAction
 from campaigns.models import Campaign, CampaignChunk, ChannelAccount
 from campaigns.queries import contents
 from campaigns.rules import lifecycle
-from scrm.common.errors import Conflict, Invalid, NotFound
-from scrm.common.transactions import atomic
+from scrm.common.access import DataScope
+from scrm.common.errors import Conflict, Forbidden, Invalid, NotFound
+from scrm.common.transactions import atomic, current_actor
 
 EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
@@ -37,6 +38,12 @@ class Plan:
     quiet_action: str = QuietAction.HOLD
     quiet_from: time | None = None
     quiet_until: time | None = None
+    scheduled_at: datetime | None = None  # None: as soon as it is started
+
+    @classmethod
+    def of(cls, campaign: Campaign) -> Plan:
+        """The plan that a campaign has now."""
+        return cls(**{name: getattr(campaign, name) for name in cls.__dataclass_fields__})
 
 
 def create(*, plan: Plan, user_id: int | None) -> Campaign:
@@ -77,7 +84,8 @@ def duplicate(*, campaign_id: int, user_id: int | None) -> Campaign:
             raise NotFound("campaign")
         name = (_("%(name)s (copy)") % {"name": source.name[:70]})[:80]
         copied = {field: getattr(source, field) for field in Plan.__dataclass_fields__}
-        return Campaign.objects.create(created_by_id=user_id, channel=source.channel, **{**copied, "name": name})
+        copied |= {"name": name, "scheduled_at": None}
+        return Campaign.objects.create(created_by_id=user_id, channel=source.channel, **copied)
 
 
 def delete_draft(*, campaign_id: int) -> None:
@@ -92,8 +100,11 @@ def delete_draft(*, campaign_id: int) -> None:
 def schedule(*, campaign_id: int, at: datetime | None, now: datetime) -> Campaign:
     """Let a draft start at `at`, or right away when that is None or past. The content must be usable.
 
-    Raises `Invalid` (content, account) or `Conflict` (`wrong_state`).
+    Raises `Invalid` (content, account), `Conflict` (`wrong_state`), `Forbidden` (`scope`) when the current actor does
+    not see every member: a campaign writes to its whole audience.
     """
+    if current_actor().scope != DataScope.ALL:
+        raise Forbidden(_("Only somebody who sees all members can start a campaign."), code="scope")
     with atomic():
         campaign = _move(campaign_id, lifecycle.SCHEDULE)
         content = contents.parse(subject=campaign.subject, body=campaign.body)

@@ -27,7 +27,10 @@ def test_a_mail_has_both_sides_its_own_links_and_a_way_out() -> None:
     with mail_server(sink) as port:
         campaign = building.run(
             building.make_campaign(
-                [member], account=building.mail_account(port), subject="{{ member.name }}，上新", body="{{ member.name }}\n\n[看看](https://shop.example/a?b=1&c=2)\n\n.点"
+                [member],
+                account=building.mail_account(port),
+                subject="{{ member.name }}，上新",
+                body="{{ member.name }}\n\n[看看](https://shop.example/a?b=1&c=2)\n\n.点",
             )
         )
     assert building.states(campaign) == {"handed": 1}
@@ -52,9 +55,7 @@ def test_refusals_for_good_fail_and_for_now_wait() -> None:
     sink.rcpt_answers = {address_of(nobody.pk): "550 no such user", address_of(grey.pk): "451 come back later"}
     sink.data_answers = {address_of(spam.pk): "554 spam"}
     with mail_server(sink) as port:
-        campaign = building.run(
-            building.make_campaign([good, nobody, grey, spam], account=building.mail_account(port))
-        )
+        campaign = building.run(building.make_campaign([good, nobody, grey, spam], account=building.mail_account(port)))
         assert building.state_of(campaign, good) == "handed"
         assert building.state_of(campaign, nobody) == "failed:bad_address"
         assert building.state_of(campaign, spam) == "failed:refused"
@@ -82,9 +83,7 @@ def test_a_server_that_is_down_costs_nobody_the_message() -> None:
     members = building.make_audience(2, channel="email")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        campaign = building.run(
-            building.make_campaign(members, account=building.mail_account(closed.getsockname()[1]))
-        )
+        campaign = building.run(building.make_campaign(members, account=building.mail_account(closed.getsockname()[1])))
     assert building.states(campaign) == {"pending": 2}
     sink = Sink()
     with mail_server(sink) as port:

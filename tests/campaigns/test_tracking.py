@@ -77,7 +77,9 @@ def test_a_scanners_head_is_no_click(sent: tuple[Campaign, Member, str]) -> None
 def test_there_is_no_way_to_send_a_reader_elsewhere(sent: tuple[Campaign, Member, str]) -> None:
     campaign, member, body = sent
     link = path(body, "c")
-    assert Client().get(link + "?url=https://evil.example&next=//evil.example")["Location"] == "https://shop.example/new"
+    assert (
+        Client().get(link + "?url=https://evil.example&next=//evil.example")["Location"] == "https://shop.example/new"
+    )
     message = Message.objects.get(campaign=campaign)
     beyond = tokens.sign(contents.signing_key(), tokens.CLICK, tokens.Token(message.pk, member.pk, 1))
     assert Client().get(f"/t/c/{beyond}").status_code == 404
