@@ -9,9 +9,13 @@ from celery.schedules import crontab
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "beat-alive": {"task": "scrm.common.tasks.beat_alive", "schedule": 10.0},
     "resume-jobs": {"task": "scrm.common.tasks.resume_jobs", "schedule": 15.0},
+    "purge-idempotency": {"task": "scrm.common.tasks.purge_idempotency", "schedule": 3600.0},
     "start-due-campaigns": {"task": "campaigns.tasks.start_due", "schedule": 5.0},
     "sweep-campaign-chunks": {"task": "campaigns.tasks.sweep", "schedule": 5.0},
     # 02:30 and 03:30 in Shanghai, when shops sleep.
     "nightly-rfm": {"task": "analytics.tasks.run_nightly_rfm", "schedule": crontab(hour="18", minute="30")},
-    "nightly-lifecycle": {"task": "analytics.tasks.run_nightly_lifecycle", "schedule": crontab(hour="19", minute="30")},
+    "nightly-lifecycle": {
+        "task": "analytics.tasks.run_nightly_lifecycle",
+        "schedule": crontab(hour="19", minute="30"),
+    },
 }

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.core.cache import cache
 
-from scrm.common import clock, jobs
+from scrm.common import clock, idempotency, jobs
 from scrm.common.queues import Queues
 
 BEAT_KEY = "beat-alive-at"
@@ -22,6 +22,11 @@ def run_job(*, job_id: int, **_: Any) -> None:
 def resume_jobs(**_: Any) -> None:
     for job_id in jobs.stale_ids():
         jobs.announce(job_id)
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def purge_idempotency(**_: Any) -> None:
+    idempotency.purge(now=clock.now())
 
 
 @shared_task(queue=Queues.DEFAULT.value)

@@ -17,7 +17,7 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/api/"):
+        if request.path.startswith("/api/v1/"):
             return self.get_response(request)
         user = request.user
         actor = scopes.actor_of(user) if user.is_authenticated else None
