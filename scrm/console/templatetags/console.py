@@ -69,7 +69,7 @@ def sparkline(values: Iterable[float | int | None] | None, css: str = "") -> Saf
     step = 120 / (len(points) - 1)
     line = " ".join(f"{i * step:.1f},{34 - (value - low) / span * 30:.1f}" for i, value in enumerate(points))
     return format_html(
-        '<svg class="sparkline {}" viewBox="0 0 120 38" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<svg class="sparkline {}" viewBox="0 0 120 38" preserveAspectRatio="none" aria-hidden="true">'
         '<polygon points="0,38 {} 120,38"></polygon><polyline points="{}"></polyline></svg>',
         css,
         line,
