@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 
-from scrm.common.access import DataScope, Role
+from analytics.operations import lifecycle, rfm, rfm_models
+from campaigns.operations import campaigns, templates
+from campaigns.queries import accounts
+from scrm.common import clock
+from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
 from scrm.common.transactions import atomic
+from tags.operations import demo as tag_demo
+from tags.operations import segments
 
 # (user name, name shown, role, scope)
 USERS = [
@@ -16,9 +24,70 @@ USERS = [
 ]
 
 
-def finish(*, now: datetime, seed: int, password: str) -> None:
-    """Make the demo logins and run the first computations over the loaded facts."""
+# What the demo brand watches: (name, condition).
+SEGMENTS: list[tuple[str, dict[str, Any]]] = [
+    (
+        "重要挽留客户",
+        {"all": [{"field": "rfm.class", "op": "in", "value": ["important_win_back"]}]},
+    ),
+    (
+        "近 30 天新客未复购",
+        {
+            "all": [
+                {"field": "order.count", "op": "eq", "value": 1},
+                {"field": "order.first_at", "op": "in_last", "value": {"n": 30, "unit": "day"}},
+            ]
+        },
+    ),
+    (
+        "上海深圳高客单",
+        {
+            "all": [
+                {"field": "city", "op": "in", "value": ["上海", "深圳"]},
+                {"field": "order.average", "op": "ge", "value": "300"},
+            ]
+        },
+    ),
+]
+TEMPLATES = [
+    (
+        "老客召回 · 桂花季",
+        '{{ member.name | default("亲爱的朋友") }}，好久不见。\n桂花乌龙新茶上市，为您留了一份 8 折礼遇，'
+        '到{{ store.name | default("就近门店") }}或小程序都能用。\nhttps://example.com/osmanthus',
+    ),
+    (
+        "新客二单礼",
+        '{{ member.name | default("您好") }}，感谢第一次选择禾间生活。\n第二单满 99 元减 20 元，14 天内有效：\n'
+        "https://example.com/second-order",
+    ),
+]
+
+
+def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], None]) -> None:
+    """Make the demo logins, tag the members, run RFM (as of a month ago and today) and lifecycle, and send once."""
     make_users(password=password)
+    report("tagging members")
+    tag_demo.load(seed=seed, now=now)
+    today = clock.shop_date(now)
+    model = rfm_models.ensure_default()
+    for day in (today - timedelta(days=30), today):
+        report(f"RFM as of {day}")
+        rfm.run(model_id=model.pk, as_of=day, actor=SYSTEM, now=now)
+    report("lifecycle stages")
+    lifecycle.run(as_of=today, actor=SYSTEM, now=now)
+    made = [segments.create(name=name, condition=condition, now=now) for name, condition in SEGMENTS]
+    for name, body in TEMPLATES:
+        templates.create(name=name, channel="sandbox", subject="", body=body, user_id=None)
+    sandbox = next(account for account in accounts.active() if account.channel == "sandbox")
+    plan = campaigns.Plan(
+        name="桂花季老客召回",
+        segment_id=made[0].pk,
+        account_id=sandbox.pk,
+        body=TEMPLATES[0][1],
+        control_percent=10,
+    )
+    campaign = campaigns.create(plan=plan, user_id=None)
+    campaigns.schedule(campaign_id=campaign.pk, at=None, now=now)
 
 
 def make_users(*, password: str) -> None:

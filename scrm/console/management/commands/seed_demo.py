@@ -45,7 +45,12 @@ class Command(BaseCommand):
                 )
                 if not options["facts_only"]:
                     password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
-                    demo_setup.finish(now=now, seed=options["seed"], password=password)
+                    demo_setup.finish(
+                        now=now,
+                        seed=options["seed"],
+                        password=password,
+                        report=lambda line: self.stderr.write(f"seed_demo: {line}"),
+                    )
         except DomainError as error:
             raise CommandError(str(error)) from error
         seconds = time.monotonic() - started
