@@ -190,17 +190,20 @@ def _relative(distance: timedelta) -> str:
     seconds = int(distance.total_seconds())
     if seconds < 60:
         return _("just now")
-    for size, words in (
-        (3600, lambda n: ngettext("%(n)s minute ago", "%(n)s minutes ago", n) % {"n": n}),
-        (86400, lambda n: ngettext("%(n)s hour ago", "%(n)s hours ago", n) % {"n": n}),
-        (86400 * 30, lambda n: ngettext("%(n)s day ago", "%(n)s days ago", n) % {"n": n}),
-        (86400 * 365, lambda n: ngettext("%(n)s month ago", "%(n)s months ago", n) % {"n": n}),
-    ):
-        if seconds < size:
-            unit = {3600: 60, 86400: 3600, 86400 * 30: 86400, 86400 * 365: 86400 * 30}[size]
-            return words(seconds // unit)
-    years = seconds // (86400 * 365)
-    return ngettext("%(n)s year ago", "%(n)s years ago", years) % {"n": years}
+    if seconds < 3600:
+        n = seconds // 60
+        return ngettext("%(n)s minute ago", "%(n)s minutes ago", n) % {"n": n}
+    if seconds < 86400:
+        n = seconds // 3600
+        return ngettext("%(n)s hour ago", "%(n)s hours ago", n) % {"n": n}
+    days = seconds // 86400
+    if days < 30:
+        return ngettext("%(n)s day ago", "%(n)s days ago", days) % {"n": days}
+    if days < 365:
+        n = days // 30
+        return ngettext("%(n)s month ago", "%(n)s months ago", n) % {"n": n}
+    n = days // 365
+    return ngettext("%(n)s year ago", "%(n)s years ago", n) % {"n": n}
 
 
 def _ahead(distance: timedelta) -> str:
