@@ -19,6 +19,7 @@ from django.http.response import HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
+from django_htmx.middleware import HtmxDetails
 
 
 class Role(models.TextChoices):
