@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class RunState(models.TextChoices):
@@ -44,7 +45,7 @@ class RfmLayer(models.TextChoices):
 class Stage(models.TextChoices):
     PROSPECT = "prospect", _("Prospect")
     NEW = "new", _("New customer")
-    ACTIVE = "active", _("Active")
+    ACTIVE = "active", pgettext_lazy("lifecycle stage", "Active")
     SLEEPING = "sleeping", _("Sleeping")
     LOST = "lost", _("Lost")
     RETURNED = "returned", _("Returned")

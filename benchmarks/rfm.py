@@ -174,7 +174,9 @@ def timed_pandas(as_of: date, since: datetime, until: datetime, model_id: int) -
     started = time.perf_counter()
     orders = pd.read_csv(copied(ORDERS.format(since=since, until=until)))
     refunds = pd.read_csv(copied(REFUNDS.format(since=since, until=until)))
-    table = orders.groupby("member_id").agg(paid=("paid", "max"), f_value=("paid", "size"), m_value=("net_amount", "sum"))
+    table = orders.groupby("member_id").agg(
+        paid=("paid", "max"), f_value=("paid", "size"), m_value=("net_amount", "sum")
+    )
     unlinked = refunds.groupby("member_id")["amount"].sum()
     table["m_value"] -= unlinked.reindex(table.index, fill_value=0).astype("int64")
     days = (pd.Timestamp(as_of) - pd.to_datetime(table["paid"], unit="us", utc=True).dt.tz_convert("Asia/Shanghai")
@@ -323,9 +325,9 @@ def timed_orm(run: Any, sample: list[int], since: datetime, until: datetime) -> 
     }
     started = time.perf_counter()
     for member_id in sample:
-        found = Order.objects.filter(
-            member_id=member_id, counts=True, paid_at__gte=since, paid_at__lt=until
-        ).aggregate(last=Max("paid_at"), frequency=Count("id"), monetary=Sum("net_amount"))
+        found = Order.objects.filter(member_id=member_id, counts=True, paid_at__gte=since, paid_at__lt=until).aggregate(
+            last=Max("paid_at"), frequency=Count("id"), monetary=Sum("net_amount")
+        )
         back = Refund.objects.filter(
             member_id=member_id, order=None, refunded_at__gte=since, refunded_at__lt=until
         ).aggregate(amount=Sum("amount"))["amount"]

@@ -27,9 +27,7 @@ class LifecycleModel(models.Model):
         triggers = [audited()]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(
-                    lost_days__gt=models.F("sleeping_days"), sleeping_days__gte=models.F("new_days")
-                ),
+                condition=models.Q(lost_days__gt=models.F("sleeping_days"), sleeping_days__gte=models.F("new_days")),
                 name="lifecycle_limits_ordered",
             )
         ]
@@ -74,9 +72,7 @@ class StageChange(models.Model):
     placement = Placement.MEMBER
 
     id = models.UUIDField(primary_key=True, db_default=models.Func(function="uuidv7"))
-    member = models.ForeignKey(
-        "members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False
-    )
+    member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     run = models.ForeignKey(LifecycleRun, models.CASCADE, related_name="+")
     kind = models.CharField(max_length=10)  # lifecycle or aipl
     before = models.CharField(max_length=12, blank=True)

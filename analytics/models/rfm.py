@@ -29,9 +29,7 @@ class RfmModel(models.Model):
     class Meta:
         triggers = [audited()]
         constraints = [
-            models.UniqueConstraint(
-                fields=["is_default"], condition=models.Q(is_default=True), name="rfm_one_default"
-            ),
+            models.UniqueConstraint(fields=["is_default"], condition=models.Q(is_default=True), name="rfm_one_default"),
             models.CheckConstraint(
                 condition=models.Q(window_days__gte=1, window_days__lte=3650), name="rfm_window_sane"
             ),
@@ -58,9 +56,7 @@ class RfmRun(models.Model):
     middles = models.JSONField(default=dict)
     buyers = models.BigIntegerField(null=True)
     changed = models.BigIntegerField(null=True)
-    distribution = models.JSONField(
-        default=dict
-    )  # {"cells": …, "classes": …, "layers": …} with counts and net amounts
+    distribution = models.JSONField(default=dict)  # {"cells": …, "classes": …, "layers": …} with counts and net amounts
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True)
@@ -99,9 +95,7 @@ class RfmScore(models.Model):
 
     pk = models.CompositePrimaryKey("model_id", "member_id")
     model = models.ForeignKey(RfmModel, models.CASCADE, related_name="+", db_index=False)
-    member = models.ForeignKey(
-        "members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False
-    )
+    member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     last_paid_at = models.DateTimeField()
     frequency = models.IntegerField()
     monetary = models.BigIntegerField()  # net paid amount in the window, minor units
@@ -131,9 +125,7 @@ class RfmChange(models.Model):
     placement = Placement.MEMBER
 
     id = models.UUIDField(primary_key=True, db_default=models.Func(function="uuidv7"))
-    member = models.ForeignKey(
-        "members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False
-    )
+    member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     run = models.ForeignKey(RfmRun, models.CASCADE, related_name="+")
     class_before = models.CharField(max_length=20, blank=True)
     class_after = models.CharField(max_length=20, blank=True)

@@ -17,13 +17,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from analytics.enums import RfmClass, Stage
-from analytics.queries import lifecycle, rfm
+from analytics.queries import kpis, lifecycle, rfm
 from analytics.queries.population import scope_key
 from analytics.queries.summary import SourceRow, find_source, sources
 from members.queries import scopes
 from scrm.common import clock
 from scrm.common.access import SYSTEM, Actor, DataScope
-from scrm.common.money import to_decimal
 
 PERIOD = 30
 TREND = 90
@@ -39,8 +38,8 @@ def overview(*, actor: Actor, source: str | None, now: datetime) -> dict[str, An
     """What the dashboard shows, over the members the actor sees and the orders of `source` (None: of all).
 
     Keys: `kpis` (rows for partials/kpi.html: label, value, delta, spark, definition, href, note, key, raw),
-    `trend` {days, gmv (yuan), orders}, `lifecycle` and `rfm` (rows of label, count, share, href), `totals` (all-time
-    buyers, orders, revenue in minor units), `currency`, `sources`, `source_row`, `until` (last day of the figures),
+    `trend` and `trend_orders` (data of partials/chart.html: GMV in minor units, orders), `lifecycle` and `rfm` (rows of label, count, share, href), `totals` (all-time
+    buyers, orders, revenue in minor units), `currency`, `sources` (keys), `source_row`, `until` (last day of the figures),
     `is_past` (the source's orders end long ago), `updated_at`, `facts` for the checklist.
     Raises `NotFound` (`no_such_source`).
     """
@@ -50,11 +49,12 @@ def overview(*, actor: Actor, source: str | None, now: datetime) -> dict[str, An
     model = _model_of(row)
     board = rfm.board(actor=actor, model=model) if model else None
     return {
-        "kpis": _kpis(figures, row),
-        "trend": figures["trend"],
+        "kpis": kpis.cards(figures, row, period=PERIOD),
+        "trend": _chart(figures, _("GMV"), "gmv", "money"),
+        "trend_orders": _chart(figures, _("Orders"), "orders", "count"),
         "totals": figures["totals"],
         "currency": row.currency if row else "CNY",
-        "sources": sources(),
+        "sources": [entry.key for entry in sources()],
         "source_row": row,
         "until": date.fromisoformat(figures["until"]),
         "is_past": figures["is_past"],
@@ -93,6 +93,14 @@ def overview(*, actor: Actor, source: str | None, now: datetime) -> dict[str, An
             "segments": figures["segments"],
         },
     }
+
+
+def _chart(figures: dict[str, Any], name: str, key: str, unit: str) -> dict[str, Any]:
+    """The trend as partials/chart.html takes it; no labels when there is no order at all."""
+    if not figures["totals"]["orders"]:
+        return {"labels": [], "series": []}
+    trend = figures["trend"]
+    return {"labels": trend["days"], "series": [{"name": name, "data": trend[key], "area": True}], "format": unit}
 
 
 def _model_of(row: SourceRow | None) -> Any:
@@ -177,7 +185,7 @@ def _count(actor: Actor, row: SourceRow | None, now: datetime) -> dict[str, Any]
         "former": former,
         "trend": {
             "days": [day.isoformat() for day in sorted(daily)],
-            "gmv": [round(daily[day][1] / 100, 2) for day in sorted(daily)],
+            "gmv": [daily[day][1] for day in sorted(daily)],
             "orders": [daily[day][0] for day in sorted(daily)],
         },
         "until": until.isoformat(),
@@ -231,128 +239,3 @@ def _period(cursor: Any, scope: _Scope, until: date) -> dict[str, int]:
     )
     buyers, repeated, orders, gmv = cursor.fetchone()
     return {"buyers": buyers, "repeated": repeated, "orders": int(orders), "gmv": int(gmv)}
-
-
-def _kpis(figures: dict[str, Any], row: SourceRow | None) -> list[dict[str, Any]]:
-    totals, current, former = figures["totals"], figures["current"], figures["former"]
-    joined = figures["joined"]
-    daily = figures["daily"][-PERIOD:]
-    members_url = reverse("member_list")
-    all_time = _("All time")
-    aov, former_aov = _ratio(current["gmv"], current["orders"]), _ratio(former["gmv"], former["orders"])
-    repeat = _ratio(current["repeated"], current["buyers"])
-    former_repeat = _ratio(former["repeated"], former["buyers"])
-    recent_buyers = clock.day_start(date.fromisoformat(figures["until"]) - timedelta(days=PERIOD - 1))
-    return [
-        {
-            "key": "members",
-            "label": _("Members"),
-            "value": f"{figures['members']:,}",
-            "raw": figures["members"],
-            "delta": _change(sum(joined[PERIOD:]), sum(joined[:PERIOD])),
-            "note": _("%(count)s new in 30 days") % {"count": f"{sum(joined[PERIOD:]):,}"},
-            "spark": joined[PERIOD:],
-            "definition": _(
-                "Active members, merged and erased ones left out. The change compares those who joined in the last"
-                " 30 days with the 30 days before."
-            ),
-            "href": f"{members_url}?source={row.id}" if row else members_url,
-        },
-        {
-            "key": "buyers",
-            "label": _("Buyers"),
-            "value": f"{totals['buyers']:,}",
-            "raw": totals["buyers"],
-            "delta": _change(current["buyers"], former["buyers"]),
-            "note": all_time,
-            "spark": [orders for orders, _gmv in daily],
-            "definition": _(
-                "Members with at least one paid order that was not refunded whole, all time. The change compares the"
-                " buyers of the last 30 days with the 30 days before; the line shows orders per day."
-            ),
-            "href": None if row else f"{members_url}?orders_min=1",
-        },
-        {
-            "key": "orders",
-            "label": _("Orders"),
-            "value": f"{totals['orders']:,}",
-            "raw": totals["orders"],
-            "delta": _change(current["orders"], former["orders"]),
-            "note": all_time,
-            "spark": [orders for orders, _gmv in daily],
-            "definition": _("Paid orders that were not refunded whole, all time."),
-            "href": None,
-        },
-        {
-            "key": "revenue",
-            "label": _("Revenue"),
-            "value": _amount(totals["revenue"], row),
-            "raw": totals["revenue"],
-            "delta": _change(current["gmv"], former["gmv"]),
-            "note": all_time,
-            "spark": [gmv for _orders, gmv in daily],
-            "definition": _("The amounts of all paid orders, gross: refunds are not subtracted."),
-            "href": None,
-        },
-        {
-            "key": "gmv_30d",
-            "label": _("GMV, 30 days"),
-            "value": _amount(current["gmv"], row),
-            "raw": current["gmv"],
-            "delta": _change(current["gmv"], former["gmv"]),
-            "note": "",
-            "spark": [gmv for _orders, gmv in daily],
-            "definition": _("Gross amount of the orders paid in the last 30 shop days, against the 30 days before."),
-            "href": None,
-        },
-        {
-            "key": "orders_30d",
-            "label": _("Orders, 30 days"),
-            "value": f"{current['orders']:,}",
-            "raw": current["orders"],
-            "delta": _change(current["orders"], former["orders"]),
-            "note": _("%(count)s buyers") % {"count": f"{current['buyers']:,}"},
-            "spark": [orders for orders, _gmv in daily],
-            "definition": _("Orders paid in the last 30 shop days, against the 30 days before."),
-            "href": None
-            if row or figures["is_past"]
-            else f"{members_url}?last_order_after={clock.shop_date(recent_buyers).isoformat()}",
-        },
-        {
-            "key": "aov",
-            "label": _("Average order value"),
-            "value": _amount(round(aov), row) if aov is not None else None,
-            "raw": aov,
-            "delta": _change(aov or 0, former_aov or 0),
-            "note": "",
-            "spark": [gmv / orders if orders else None for orders, gmv in daily],
-            "definition": _("GMV of the last 30 days divided by its orders."),
-            "href": None,
-        },
-        {
-            "key": "repurchase",
-            "label": _("Repurchase rate"),
-            "value": f"{repeat * 100:.1f}%" if repeat is not None else None,
-            "raw": repeat,
-            "delta": _change(repeat or 0, former_repeat or 0),
-            "note": "",
-            "spark": None,
-            "definition": _("Of the buyers of the last 30 days, the share who paid at least two orders in them."),
-            "href": None,
-        },
-    ]
-
-
-def _amount(minor: int, row: SourceRow | None) -> str:
-    whole, cents = to_decimal(minor).rsplit(".", 1)
-    sign = {"CNY": "¥", "GBP": "£", "USD": "$", "EUR": "€"}.get(row.currency if row else "CNY", "")
-    return f"{sign}{int(whole):,}.{cents}"
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
-
-
-def _change(now: float, before: float) -> float | None:
-    """The relative change; None when there was nothing before."""
-    return (now - before) / before if before else None

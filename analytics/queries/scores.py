@@ -76,9 +76,7 @@ def of_member(member_id: int) -> Conclusions:
     stage = MemberStage.objects.filter(member_id=member_id).first()
     if stage is None:
         return Conclusions(tuple(scores))
-    return Conclusions(
-        tuple(scores), Stage(stage.stage), stage.stage_since, AiplStage(stage.aipl), stage.aipl_since
-    )
+    return Conclusions(tuple(scores), Stage(stage.stage), stage.stage_since, AiplStage(stage.aipl), stage.aipl_since)
 
 
 def _why(row: RfmScore, days: int, cuts: dict[str, list[int]], window: int) -> tuple[str, ...]:

@@ -51,7 +51,9 @@ def find_source(key: str) -> SourceRow:
 def sources() -> list[SourceRow]:
     """Sources that orders can come from."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, key, name, currency FROM members_source WHERE key NOT LIKE 'scrm.%%' ORDER BY key", [])
+        cursor.execute(
+            "SELECT id, key, name, currency FROM members_source WHERE key NOT LIKE 'scrm.%%' ORDER BY key", []
+        )
         return [SourceRow(*row) for row in cursor.fetchall()]
 
 
@@ -63,7 +65,11 @@ def summary(*, actor: Actor, now: datetime, source: str | None = None, paid_only
     """
     found = find_source(source) if source else None
     visible, params = scopes.member_sql(actor)
-    inside = "" if actor.scope == DataScope.ALL else f"AND x.member_id IN (SELECT m.id FROM members_member m WHERE {visible})"
+    inside = (
+        ""
+        if actor.scope == DataScope.ALL
+        else f"AND x.member_id IN (SELECT m.id FROM members_member m WHERE {visible})"
+    )
     values = [*([found.id] if found else []), *(params if inside else [])]
     of_source = "AND x.source_id = %s" if found else ""
     with connection.cursor() as cursor:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from analytics.web import views
+
+urlpatterns = [
+    path("rfm/", views.rfm, name="rfm"),
+    path("rfm/<int:model_id>/run/", views.rfm_run, name="rfm_run"),
+    path("rfm/<int:model_id>/definition/", views.rfm_definition, name="rfm_definition"),
+    path("lifecycle/", views.lifecycle, name="lifecycle"),
+    path("lifecycle/run/", views.lifecycle_run, name="lifecycle_run"),
+    path("lifecycle/limits/", views.lifecycle_limits, name="lifecycle_limits"),
+]
