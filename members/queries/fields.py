@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.enums import Channel, ConsentState, Gender, IdentityKind, Purpose
 from members.models import Region, Source, Staff, Store
@@ -25,7 +26,7 @@ from scrm.common.conditions import (
     register,
 )
 
-PROFILE = _("Profile")
+PROFILE = pgettext_lazy("member", "Profile")
 PLACE = _("Store and staff")
 CONTACT = _("Identity and consent")
 OTHER = _("Other")
@@ -149,7 +150,7 @@ register(
     Field("country", _("Country"), PROFILE, FieldType.TEXT, _text("country")),
     Field("birthday", _("Birthday"), PROFILE, FieldType.DATE, _nullable("birth_on")),
     Field("age", _("Age"), PROFILE, FieldType.INTEGER, _age),
-    Field("name", _("Name"), PROFILE, FieldType.TEXT, _text("name")),
+    Field("name", pgettext_lazy("member", "Name"), PROFILE, FieldType.TEXT, _text("name")),
     Field("joined_at", _("Joined"), PROFILE, FieldType.DATETIME, _joined, always_set=True),
     Field("source", _("Source"), PROFILE, FieldType.ENUM, _nullable("source_id"), choices=sources),
     Field("store", _("Store"), PLACE, FieldType.ENUM, _nullable("store_id"), choices=stores),

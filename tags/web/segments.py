@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
 from members.enums import Channel
@@ -259,7 +260,7 @@ def _words() -> dict[str, str]:
         "dates": _("Between dates"),
         "from": _("From"),
         "to": _("Until"),
-        "and": _("and"),
+        "and": pgettext("between", "and"),
         "hour": _("hours"),
         "day": _("days"),
         "week": _("weeks"),

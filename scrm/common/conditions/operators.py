@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class FieldType(StrEnum):
@@ -73,41 +73,41 @@ OPERANDS: dict[str, Operand] = {
 }  # fmt: skip
 
 _LABELS: dict[str, str | Promise] = {
-    "eq": _("is"),
-    "ne": _("is not"),
-    "in": _("is any of"),
-    "not_in": _("is none of"),
-    "contains": _("contains"),
-    "not_contains": _("does not contain"),
-    "starts": _("starts with"),
-    "not_starts": _("does not start with"),
-    "ends": _("ends with"),
-    "not_ends": _("does not end with"),
-    "regex": _("matches the pattern"),
-    "not_regex": _("does not match the pattern"),
-    "between": _("is between"),
-    "before": _("is before"),
-    "after": _("is after"),
-    "in_last": _("is in the last"),
-    "in_next": _("is in the next"),
-    "at_least_ago": _("was at least this long ago"),
-    "anniversary_next": _("has its anniversary in the next"),
-    "anniversary_last": _("had its anniversary in the last"),
-    "month": _("falls in the month"),
-    "month_day": _("falls on the day of the month"),
-    "any_of": _("has any of"),
-    "all_of": _("has all of"),
-    "none_of": _("has none of"),
-    "true": _("yes"),
-    "false": _("no"),
-    "set": _("is known"),
-    "not_set": _("is not known"),
+    "eq": pgettext_lazy("operator", "is"),
+    "ne": pgettext_lazy("operator", "is not"),
+    "in": pgettext_lazy("operator", "is any of"),
+    "not_in": pgettext_lazy("operator", "is none of"),
+    "contains": pgettext_lazy("operator", "contains"),
+    "not_contains": pgettext_lazy("operator", "does not contain"),
+    "starts": pgettext_lazy("operator", "starts with"),
+    "not_starts": pgettext_lazy("operator", "does not start with"),
+    "ends": pgettext_lazy("operator", "ends with"),
+    "not_ends": pgettext_lazy("operator", "does not end with"),
+    "regex": pgettext_lazy("operator", "matches the pattern"),
+    "not_regex": pgettext_lazy("operator", "does not match the pattern"),
+    "between": pgettext_lazy("operator", "is between"),
+    "before": pgettext_lazy("operator", "is before"),
+    "after": pgettext_lazy("operator", "is after"),
+    "in_last": pgettext_lazy("operator", "is in the last"),
+    "in_next": pgettext_lazy("operator", "is in the next"),
+    "at_least_ago": pgettext_lazy("operator", "was at least this long ago"),
+    "anniversary_next": pgettext_lazy("operator", "has its anniversary in the next"),
+    "anniversary_last": pgettext_lazy("operator", "had its anniversary in the last"),
+    "month": pgettext_lazy("operator", "falls in the month"),
+    "month_day": pgettext_lazy("operator", "falls on the day of the month"),
+    "any_of": pgettext_lazy("operator", "has any of"),
+    "all_of": pgettext_lazy("operator", "has all of"),
+    "none_of": pgettext_lazy("operator", "has none of"),
+    "true": pgettext_lazy("operator", "yes"),
+    "false": pgettext_lazy("operator", "no"),
+    "set": pgettext_lazy("operator", "is known"),
+    "not_set": pgettext_lazy("operator", "is not known"),
 }
 _TYPE_LABELS: dict[tuple[FieldType, str], str | Promise] = {
-    (FieldType.DATE, "eq"): _("is on"),
-    (FieldType.DATETIME, "eq"): _("is on"),
-    (FieldType.SET, "set"): _("has at least one"),
-    (FieldType.SET, "not_set"): _("has none at all"),
+    (FieldType.DATE, "eq"): pgettext_lazy("operator", "is on"),
+    (FieldType.DATETIME, "eq"): pgettext_lazy("operator", "is on"),
+    (FieldType.SET, "set"): pgettext_lazy("operator", "has at least one"),
+    (FieldType.SET, "not_set"): pgettext_lazy("operator", "has none at all"),
 }
 _SYMBOLS = {"eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from scrm.common import money
 from scrm.common.conditions import operators
@@ -38,11 +38,11 @@ class _Words:
             return self.leaf(node)
         parts = [self.node(child) for child in node.children]
         if node.op == "none":
-            return _("none of (%(parts)s)") % {"parts": _("; ").join(parts)}
+            return _("none of (%(parts)s)") % {"parts": pgettext("between conditions", "; ").join(parts)}
         if len(parts) == 1:
             return parts[0]
-        text = (_(" and ") if node.op == "all" else _(" or ")).join(parts)
-        return text if top else _("(%(parts)s)") % {"parts": text}
+        text = (pgettext("between conditions", " and ") if node.op == "all" else pgettext("between conditions", " or ")).join(parts)
+        return text if top else pgettext("conditions", "(%(parts)s)") % {"parts": text}
 
     def leaf(self, leaf: Leaf) -> str:
         subject = str(leaf.field.label)
@@ -50,16 +50,16 @@ class _Words:
         if leaf.window is not None:
             narrowed.append(_window(leaf.window))
         if narrowed:
-            subject = _("%(subject)s (%(details)s)") % {
+            subject = pgettext("condition", "%(subject)s (%(details)s)") % {
                 "subject": subject,
-                "details": _(", ").join(narrowed),
+                "details": pgettext("between values", ", ").join(narrowed),
             }
         operator = str(operators.label(leaf.field.type, leaf.op))
         if leaf.field.type == FieldType.BOOLEAN:
             return subject if leaf.op == "true" else _("not: %(subject)s") % {"subject": subject}
         if leaf.value is None:
-            return _("%(subject)s %(operator)s") % {"subject": subject, "operator": operator}
-        return _("%(subject)s %(operator)s %(value)s") % {
+            return pgettext("condition", "%(subject)s %(operator)s") % {"subject": subject, "operator": operator}
+        return pgettext("condition", "%(subject)s %(operator)s %(value)s") % {
             "subject": subject,
             "operator": operator,
             "value": self.value(leaf),
@@ -74,7 +74,7 @@ class _Words:
         match OPERANDS[leaf.op]:
             case Operand.PAIR:
                 low, high = (self.one(leaf, item) for item in leaf.value)
-                return _("%(low)s and %(high)s") % {"low": low, "high": high}
+                return pgettext("between", "%(low)s and %(high)s") % {"low": low, "high": high}
             case Operand.LIST:
                 return _list([self.one(leaf, item) for item in leaf.value])
             case Operand.DURATION:
@@ -90,7 +90,7 @@ class _Words:
             case FieldType.MONEY:
                 return f"¥{money.to_decimal(value)}"
             case FieldType.TEXT:
-                return _("“%(text)s”") % {"text": self.choice(leaf.field.choices, value)}
+                return pgettext("condition", "“%(text)s”") % {"text": self.choice(leaf.field.choices, value)}
         if isinstance(value, date):
             return date_format(value, "DATE_FORMAT")
         return self.choice(leaf.field.choices, value)
@@ -109,7 +109,7 @@ def _label(choice: Choice) -> str:
 
 
 def _list(items: list[str]) -> str:
-    text = _(", ").join(items[:_SHOWN])
+    text = pgettext("between values", ", ").join(items[:_SHOWN])
     if len(items) > _SHOWN:
         return _("%(items)s and %(count)s more") % {"items": text, "count": len(items) - _SHOWN}
     return text
