@@ -17,6 +17,21 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import duckdb
+import numpy as np
+import pandas as pd
+from django.db import connection, transaction
+from django.db.models import Count, Max, Sum
+
+from analytics.models import RfmRun, RfmScore
+from analytics.operations import rfm, rfm_models
+from analytics.rules import rfm as rules
+from analytics.rules.rfm import CLASSES, LAYERS
+from members.models import Order, Refund
+from members.operations import demo
+from scrm.common import clock
+from scrm.common.access import SYSTEM
+
 REPETITIONS = 5
 SAMPLE = 2_000
 SPOIL = "UPDATE {table} SET r = 6 - r WHERE member_id % 50 = 0"
@@ -25,14 +40,6 @@ SHARES = "[0.2, 0.4, 0.6, 0.8]"
 
 def main(size: int) -> None:
     """Measure with `size` members and five orders each."""
-    import duckdb
-    from django.db import connection
-
-    from analytics.models import RfmRun, RfmScore
-    from analytics.operations import rfm, rfm_models
-    from scrm.common import clock
-    from scrm.common.access import SYSTEM
-
     prepare(size)
     cursor = connection.cursor()
     cursor.execute("SELECT count(*), max(paid_at) FROM members_order WHERE counts")
@@ -100,11 +107,6 @@ def main(size: int) -> None:
 
 def prepare(size: int) -> None:
     """Fill an empty database; refuse one of another size."""
-    from django.db import connection
-
-    from members.operations import demo
-    from scrm.common import clock
-
     if demo.is_empty():
         demo.load(members=size, seed=1, now=clock.now(), orders_per_member=5.0, report=lambda line: print(line))
     with connection.cursor() as cursor:
@@ -118,24 +120,17 @@ def prepare(size: int) -> None:
 
 def vacuum(table: str) -> None:
     """Do what autovacuum does within minutes: index-only scans need the visibility map."""
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(f"VACUUM ANALYZE {table}")
 
 
 def spoil(table: str) -> None:
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute(SPOIL.format(table=table).replace("%", "%%"), [])
 
 
 def timed_product(model_id: int, as_of: date) -> float:
     """The product's own entry, whole: run and job rows, ranges, publication, distribution."""
-    from analytics.operations import rfm
-    from scrm.common.access import SYSTEM
-
     spoil("analytics_rfmscore")
     started = time.perf_counter()
     rfm.run(model_id=model_id, as_of=as_of, actor=SYSTEM)
@@ -154,8 +149,6 @@ REFUNDS = """
 
 def copied(sql: str) -> io.BytesIO:
     """The rows of a query as CSV with a header."""
-    from django.db import connection
-
     buffer = io.BytesIO()
     with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv, HEADER)") as copy:
         for block in copy:
@@ -166,10 +159,6 @@ def copied(sql: str) -> io.BytesIO:
 
 def timed_pandas(as_of: date, since: datetime, until: datetime, model_id: int) -> float:
     """COPY out, read_csv, groupby, score, COPY in, update what differs: as fast as pandas gets from a database."""
-    import numpy as np
-    import pandas as pd
-    from django.db import connection, transaction
-
     spoil("bench_score")
     started = time.perf_counter()
     orders = pd.read_csv(copied(ORDERS.format(since=since, until=until)))
@@ -193,8 +182,8 @@ def timed_pandas(as_of: date, since: datetime, until: datetime, model_id: int) -
     table["rfm_class"] = class_names()[high.to_numpy()]
     fm = table["f"] + table["m"]
     table["layer"] = np.select(
-        [(table["r"] >= r.r_low) & (table["r"] <= r.r_high) & (fm >= 2 * r.fm_low) for r in layers()],
-        [r.layer.value for r in layers()],
+        [(table["r"] >= r.r_low) & (table["r"] <= r.r_high) & (fm >= 2 * r.fm_low) for r in LAYERS],
+        [r.layer.value for r in LAYERS],
         default="",
     )
     buffer = io.StringIO()
@@ -223,23 +212,11 @@ def timed_pandas(as_of: date, since: datetime, until: datetime, model_id: int) -
 
 
 def class_names() -> Any:
-    import numpy as np
-
-    from analytics.rules.rfm import CLASSES
-
     return np.array([CLASSES[bool(n & 4), bool(n & 2), bool(n & 1)].value for n in range(8)], dtype=object)
-
-
-def layers() -> tuple[Any, ...]:
-    from analytics.rules.rfm import LAYERS
-
-    return LAYERS
 
 
 def load_duckdb(duck: Any, since: datetime, until: datetime) -> None:
     """Bring all orders and refunds into memory, untimed; DuckDB starts from its own columns."""
-    import pandas as pd
-
     wide = {"since": "1970-01-01", "until": "2100-01-01"}
     for name, sql in (("orders", ORDERS), ("refunds", REFUNDS.replace("amount FROM", "amount, (extract(epoch FROM "
                       "refunded_at) * 1000000)::bigint AS refunded FROM"))):  # fmt: skip
@@ -258,7 +235,7 @@ def timed_duckdb(duck: Any, as_of: date, since: datetime, until: datetime) -> fl
     classes = " ".join(f"WHEN {n} THEN '{name}'" for n, name in enumerate(class_names()))
     layer_cases = " ".join(
         f"WHEN r BETWEEN {rule.r_low} AND {rule.r_high} AND f + m >= {2 * rule.fm_low} THEN '{rule.layer.value}'"
-        for rule in layers()
+        for rule in LAYERS
     )
 
     def reached(column: str, cuts: str) -> str:
@@ -276,7 +253,8 @@ def timed_duckdb(duck: Any, as_of: date, since: datetime, until: datetime) -> fl
         s AS (SELECT member_id, paid, fv, mv, 5 - ({reached("days", "qr")}) AS r, 1 + {reached("fv", "qf")} AS f,
                      1 + {reached("mv", "qm")} AS m, (days <= ar)::int * 4 + (fv >= af)::int * 2 + (mv >= am)::int AS h
               FROM a, q)
-        SELECT member_id, paid, fv, mv, r, f, m, CASE h {classes} END AS rfm_class, CASE {layer_cases} END AS layer FROM s
+        SELECT member_id, paid, fv, mv, r, f, m, CASE h {classes} END AS rfm_class, CASE {layer_cases} END AS layer
+        FROM s
     """
     if not duck.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'score'").fetchone():
         duck.execute(f"CREATE TABLE score AS {query}")
@@ -297,8 +275,6 @@ def timed_duckdb(duck: Any, as_of: date, since: datetime, until: datetime) -> fl
 
 def check(duck: Any) -> None:
     """All sides have the same answer: a fast wrong one would not count."""
-    from django.db import connection
-
     columns = "member_id, frequency, monetary, r, f, m, rfm_class, layer"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {columns} FROM analytics_rfmscore ORDER BY member_id")
@@ -313,13 +289,6 @@ def check(duck: Any) -> None:
 
 def timed_orm(run: Any, sample: list[int], since: datetime, until: datetime) -> float:
     """The loop that a Django developer writes first, with the cut points given for free."""
-    from django.db.models import Count, Max, Sum
-
-    from analytics.models import RfmScore
-    from analytics.rules import rfm as rules
-    from members.models import Order, Refund
-    from scrm.common import clock
-
     scales = {
         name: rules.Scale(tuple(run.cuts[name]), run.middles[name]["high_from"], 0.0) for name in rules.DIMENSIONS
     }

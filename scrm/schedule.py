@@ -12,6 +12,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "purge-idempotency": {"task": "scrm.common.tasks.purge_idempotency", "schedule": 3600.0},
     "start-due-campaigns": {"task": "campaigns.tasks.start_due", "schedule": 5.0},
     "sweep-campaign-chunks": {"task": "campaigns.tasks.sweep", "schedule": 5.0},
+    "refresh-dashboard": {"task": "analytics.tasks.refresh_dashboard", "schedule": 60.0},
     # 02:30 and 03:30 in Shanghai, when shops sleep.
     "nightly-rfm": {"task": "analytics.tasks.run_nightly_rfm", "schedule": crontab(hour="18", minute="30")},
     "nightly-lifecycle": {

@@ -14,14 +14,14 @@ from scrm.common.money import to_decimal
 
 
 class SummaryQuery(serializers.Serializer):
-    source = serializers.CharField(required=False, max_length=40)
+    source = serializers.CharField(required=False, max_length=40)  # type: ignore[assignment]
     paid_only = serializers.BooleanField(required=False, default=True)
 
 
 class SummarySerializer(serializers.Serializer):
     """All-time totals. `revenue` is gross: `refunds` are told beside it and not subtracted."""
 
-    source = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     paid_only = serializers.BooleanField()
     buyers = serializers.IntegerField()
     orders = serializers.IntegerField()

@@ -60,17 +60,16 @@ def run(*, as_of: date, actor: Actor, now: datetime | None = None) -> LifecycleR
             created_by_id=actor.id if actor.kind == "user" else None,
         )
         run_.save()
-    progress = jobs.Progress(run_.job)
+    job = run_.job
+    progress = jobs.Progress(job)
     try:
         carry_on(run_id=run_.pk, report=lambda done, total: progress.report(done=done, total=total))
     except BaseException as error:
-        Job.objects.filter(pk=run_.job_id).update(
+        Job.objects.filter(pk=job.pk).update(
             state=JobState.FAILED, error_code="internal_error", error=str(error)[:500], finished_at=clock.now()
         )
         raise
-    Job.objects.filter(pk=run_.job_id).update(
-        state=JobState.SUCCEEDED, finished_at=clock.now(), result_url="/lifecycle/"
-    )
+    Job.objects.filter(pk=job.pk).update(state=JobState.SUCCEEDED, finished_at=clock.now(), result_url="/lifecycle/")
     run_.refresh_from_db()
     return run_
 

@@ -184,7 +184,7 @@ def _write(cursor: CursorWrapper, run: RfmRun, scales: dict[str, Scale], *, log:
             """,
             [run.model_id, run.pk],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
     r, f, m = scales["r"], scales["f"], scales["m"]
     cursor.execute(
         f"""

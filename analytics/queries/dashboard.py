@@ -37,10 +37,11 @@ FORGET_SECONDS = 3_600
 def overview(*, actor: Actor, source: str | None, now: datetime) -> dict[str, Any]:
     """What the dashboard shows, over the members the actor sees and the orders of `source` (None: of all).
 
-    Keys: `kpis` (rows for partials/kpi.html: label, value, delta, spark, definition, href, note, key, raw),
-    `trend` and `trend_orders` (data of partials/chart.html: GMV in minor units, orders), `lifecycle` and `rfm` (rows of label, count, share, href), `totals` (all-time
-    buyers, orders, revenue in minor units), `currency`, `sources` (keys), `source_row`, `until` (last day of the figures),
-    `is_past` (the source's orders end long ago), `updated_at`, `facts` for the checklist.
+    Keys: `kpis` (rows for partials/kpi.html: label, value, delta, spark, definition, href, note; key and raw),
+    `trend` and `trend_orders` (data of partials/chart.html: GMV in minor units, orders), `lifecycle` and `rfm` (rows of
+    label, count, share, href), `totals` (all-time buyers, orders, revenue in minor units), `currency`, `sources`
+    (keys), `source_row`, `until` (last day of the figures), `is_past` (the source's orders end long ago),
+    `updated_at`, and `facts` for the checklist.
     Raises `NotFound` (`no_such_source`).
     """
     row = find_source(source) if source else None

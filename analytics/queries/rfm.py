@@ -160,4 +160,4 @@ def _moved(actor: Actor, run: RfmRun) -> list[tuple[str, str, int]]:
             """,  # noqa: S608  # the condition comes from members.queries.scopes
             [*params, run.pk],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())

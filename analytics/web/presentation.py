@@ -145,7 +145,7 @@ def _shade(value: int, peak: int) -> str:
 
 def moves(found: Moves) -> list[dict[str, Any]]:
     """The moves as a list, most members first."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "before": RfmLayer(before).label,
             "after": RfmLayer(after).label,

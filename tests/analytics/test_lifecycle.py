@@ -86,7 +86,7 @@ PEOPLE = st.lists(
     st.tuples(st.lists(st.integers(0, 30), max_size=4), st.one_of(st.none(), st.integers(0, 12))), max_size=6
 )
 SMALL = st.builds(
-    lambda new, more, most, returned, loyal, interest: Limits(new, new + more, new + more + most, returned, loyal, interest),
+    lambda new, more, most, *rest: Limits(new, new + more, new + more + most, *rest),
     st.integers(1, 6), st.integers(0, 6), st.integers(1, 8), st.integers(1, 20), st.integers(1, 4), st.integers(1, 10),
 )  # fmt: skip
 
