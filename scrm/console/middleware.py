@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.views import defaults
 
 from members.queries import scopes
+from scrm.common.errors import DomainError
 from scrm.common.transactions import acting_as
 
 
@@ -26,3 +28,13 @@ class ActorMiddleware:
             return self.get_response(request)
         with acting_as(actor):
             return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """A typed failure that a page did not catch is the reader's mistake, never ours: 404, 403 or 400."""
+        if not isinstance(exception, DomainError):
+            return None
+        if exception.status == 404:
+            return defaults.page_not_found(request, exception)
+        if exception.status == 403:
+            return defaults.permission_denied(request, exception)
+        return defaults.bad_request(request, exception)
