@@ -102,6 +102,8 @@ def _shapes(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _name(schema: dict[str, Any]) -> str:
     """The component that a schema leads to, if any."""
+    if not schema:
+        return ""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     for part in [schema.get("items", {}), *schema.get("anyOf", []), *schema.get("allOf", []), *schema.get("oneOf", [])]:
