@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_noop
 
 from scrm.common import clock
 from scrm.common.access import Actor
@@ -159,9 +160,9 @@ def _end(job: Job, state: JobState, *, code: str = "", message: str = "") -> Non
         )
         if job.created_by_id is not None:
             level, text = {
-                JobState.SUCCEEDED: ("success", "%(label)s has finished"),
-                JobState.CANCELLED: ("warning", "%(label)s was cancelled"),
-                JobState.FAILED: ("danger", "%(label)s has failed"),
+                JobState.SUCCEEDED: ("success", gettext_noop("%(label)s has finished")),
+                JobState.CANCELLED: ("warning", gettext_noop("%(label)s was cancelled")),
+                JobState.FAILED: ("danger", gettext_noop("%(label)s has failed")),
             }[state]
             Notification.objects.create(
                 user_id=job.created_by_id,
