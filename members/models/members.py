@@ -28,7 +28,7 @@ class Member(models.Model):
     store = models.ForeignKey("members.Store", models.PROTECT, null=True, related_name="+", db_index=False)
     owner = models.ForeignKey("members.Staff", models.SET_NULL, null=True, related_name="+", db_index=False)
     source = models.ForeignKey("members.Source", models.PROTECT, null=True, related_name="+", db_index=False)
-    attributes = models.JSONField(default=dict, db_default=models.Value("{}", models.JSONField()))
+    attributes = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     joined_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -171,8 +171,10 @@ class _Run:
                     self._take(batch, importer, layout.header)
         finally:
             self.errors.close()
-            if self.errors.length:
-                self.progress.finish_with(error_file=self.errors.name)
+            self.progress.finish_with(
+                result_url=f"/imports/{self.progress.job.pk}/",
+                error_file=self.errors.name if self.errors.length else "",
+            )
         self.path.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
 

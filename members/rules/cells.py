@@ -128,6 +128,8 @@ def instant(cell: str, zone: ZoneInfo, day_first: bool) -> datetime:
         if epoch:
             return datetime.fromtimestamp(int(epoch[1]) + int(epoch[2] or 0) / 1000, UTC)
         return _moment(cell, zone, day_first).astimezone(UTC)
+    except ItemRejected:
+        raise
     except (ValueError, OverflowError) as error:
         raise ItemRejected(Rejection.INVALID) from error
 
@@ -139,6 +141,8 @@ def day(cell: str, day_first: bool) -> date:
         raise ItemRejected(Rejection.FORMULA)
     try:
         moment = _moment(cell, None, day_first)
+    except ItemRejected:
+        raise
     except (ValueError, OverflowError) as error:
         raise ItemRejected(Rejection.INVALID) from error
     return moment.date()

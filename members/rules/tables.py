@@ -265,8 +265,10 @@ def _sheet_rows(path: Path, limits: Limits) -> Iterator[Row]:
                 raise TableError("too_large", limit=limits.unpacked_bytes >> 20)
         if "xl/workbook.xml" not in names:
             raise TableError("not_a_table")
-        workbook = openpyxl.load_workbook(path, read_only=True, keep_links=False)
+        # Opened here because the library judges a path by its ending.
+        stream = path.open("rb")
         try:
+            workbook = openpyxl.load_workbook(stream, read_only=True, keep_links=False)
             sheet = workbook.worksheets[0]
             sheet.reset_dimensions()  # what the file says about its own size need not be true
             for number, values in enumerate(sheet.iter_rows(values_only=True, max_col=limits.columns + 1), 1):
@@ -277,7 +279,7 @@ def _sheet_rows(path: Path, limits: Limits) -> Iterator[Row]:
                     cells.pop()
                 yield Row(number, cells)
         finally:
-            workbook.close()
+            stream.close()
     except TableError:
         raise
     # The library reports a broken workbook in many ways, and none of them is ours to crash on.
