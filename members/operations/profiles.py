@@ -41,6 +41,8 @@ def edit(*, actor: Actor, member_id: int, changes: Changes, seen_at: datetime, n
     Raises `NotFound` (outside the actor's scope), `Invalid` naming the field, `Forbidden` (code `leaves_scope`: the
     editor would lose sight of the member) and `Conflict` (code `changed_meanwhile`).
     """
+    if not actor.may(Permission.MEMBERS_EDIT):
+        raise Forbidden(_("You may not change members."))
     values = _checked(changes, now)
     with atomic():
         profiles.get(member_id=member_id, actor=actor)
