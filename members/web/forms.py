@@ -99,7 +99,7 @@ class StoreForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"))
     region = forms.TypedChoiceField(required=False, coerce=_whole, empty_value=None, label=_("Region"))
     city = forms.CharField(max_length=40, required=False, label=_("City"))
-    is_active = forms.BooleanField(required=False, initial=True, label=_("Open"))
+    is_active = forms.BooleanField(required=False, initial=True, label=_("In business"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

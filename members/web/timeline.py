@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from members.enums import Channel, ConsentState, OrderState, Purpose
 from members.queries.timeline import Entry
@@ -65,7 +65,7 @@ def _stages() -> dict[str, str]:
     return {
         "prospect": _("Prospect"),
         "new": _("New customer"),
-        "active": _("Active"),
+        "active": pgettext("lifecycle stage", "Active"),
         "sleeping": _("Sleeping"),
         "lost": _("Lost"),
         "returned": _("Returned"),
