@@ -38,7 +38,7 @@ if (block) {
 
 // What was opened says something about members: it goes when the user logs out.
 document.addEventListener("submit", (event) => {
-  if (!event.target.action?.includes("/logout/")) return;
+  if (!event.target.getAttribute("action")?.includes("/logout/")) return;
   try {
     localStorage.removeItem(KEY);
   } catch {
