@@ -17,7 +17,7 @@ class CampaignState(models.TextChoices):
     PREPARING = "preparing", _("Preparing")
     SENDING = "sending", _("Sending")
     PAUSED = "paused", _("Paused")
-    FINISHED = "finished", _("Finished")
+    FINISHED = "finished", _("Finished sending")
     STOPPED = "stopped", _("Stopped")
     FAILED = "failed", _("Failed")
 

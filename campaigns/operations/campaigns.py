@@ -11,11 +11,12 @@ from django.utils.translation import gettext_noop
 
 from campaigns.enums import CampaignState, MissingValue, QuietAction
 from campaigns.models import Campaign, CampaignChunk, ChannelAccount
-from campaigns.queries import contents
+from campaigns.queries import contents, templates
 from campaigns.rules import lifecycle
 from scrm.common.access import DataScope
 from scrm.common.errors import Conflict, Forbidden, Invalid, NotFound
 from scrm.common.transactions import atomic, current_actor
+from tags.queries import segments
 
 EDITABLE = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 
@@ -216,4 +217,11 @@ def _check(plan: Plan) -> None:
             raise Invalid(_("Not a known value."), field=field)
     if (plan.quiet_from is None) != (plan.quiet_until is None):
         raise Invalid(_("Quiet hours need a beginning and an end."), code="missing", field="quiet_until")
+    for field, look in (("segment_id", segments.get), ("template_id", templates.get)):
+        value = getattr(plan, field)
+        if value is not None:
+            try:
+                look(value)
+            except NotFound as error:
+                raise Invalid(_("Not a known value."), field=field) from error
     contents.parse(subject=plan.subject, body=plan.body)

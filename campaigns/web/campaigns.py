@@ -53,7 +53,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
         "scheduled": _("Scheduled"),
         "sending": _("Sending"),
         "paused": _("Paused"),
-        "finished": _("Finished"),
+        "finished": _("Finished sending"),
         "ended": _("Stopped or failed"),
     }
     context |= {
@@ -68,6 +68,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
         ],
         "channels": CampaignFilterSet.base_filters["channel"].extra["choices"],
         "any": any(counts.values()),
+        "may_set_up": request.actor.may(Permission.SETTINGS),
     }
     return render(request, "campaigns/campaign_list.html", context)
 

@@ -9,7 +9,12 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from members.enums import Channel, ConsentState, Purpose
+from members.enums import PERSONAL_KINDS, Channel, ConsentState, Purpose, Rejection
+from members.rules.consents import ConsentIn
+from members.rules.facts import named
+from members.rules.intake import ACCEPTED, DUPLICATE, MemberRef, Outcome, rejected
+from members.rules.rejections import ItemRejected, check_instant, check_prose
+from scrm.common import encryption
 from scrm.common.errors import Invalid
 from scrm.common.transactions import atomic
 
@@ -36,6 +41,10 @@ def record(*, entries: Sequence[Entry], now: datetime) -> int:
     An answer already recorded word for word changes nothing. Returns how many were new.
     Raises `Invalid` for an unknown channel, purpose or state and for an answer from the future (nothing is written).
     """
+    return len(_record(entries, now))
+
+
+def _record(entries: Sequence[Entry], now: datetime) -> set[tuple[object, ...]]:
     for entry in entries:
         _check(entry, now)
     # In one order everywhere, so that two writers and a sender never wait for each other in a circle.
@@ -63,10 +72,11 @@ def record(*, entries: Sequence[Entry], now: datetime) -> int:
                 SELECT 1 FROM members_consententry e
                 WHERE (e.member_id, e.channel, e.purpose, e.state, e.at, e.source)
                     = (g.member_id, g.channel, g.purpose, g.state, g.at, g.source))
+            RETURNING member_id, channel, purpose, state, at, source
             """,
             columns,
         )
-        added: int = cursor.rowcount
+        added = set(cursor.fetchall())
         cursor.execute(
             """
             INSERT INTO members_consent AS c (member_id, channel, purpose, state, at)
@@ -80,6 +90,72 @@ def record(*, entries: Sequence[Entry], now: datetime) -> int:
             columns[:5],
         )
     return added
+
+
+def land(*, items: Sequence[ConsentIn], now: datetime) -> list[Outcome]:
+    """Record answers that other systems send, item by item: accepted, duplicate, or rejected with a typed reason.
+
+    Nobody is made here: an answer of somebody unknown is rejected. One transaction.
+    """
+    outcomes: list[Outcome | None] = [None] * len(items)
+    entries: dict[int, Entry] = {}
+    with atomic():
+        members = _members([item.member for item in items], [item.source for item in items])
+        for index, (item, member) in enumerate(zip(items, members, strict=True)):
+            try:
+                if isinstance(member, ItemRejected):
+                    raise member
+                check_prose(item.evidence, "evidence")
+                check_instant(item.at, "at", latest=now + FUTURE_TOLERANCE)
+            except ItemRejected as problem:
+                outcomes[index] = rejected(problem)
+            else:
+                entries[index] = Entry(
+                    member, item.channel, item.purpose, item.state, item.at, item.source, item.evidence
+                )
+        added = _record(list(entries.values()), now) if entries else set()
+    for index, entry in entries.items():
+        key = (entry.member_id, entry.channel, entry.purpose, entry.state, entry.at, entry.source)
+        outcomes[index] = ACCEPTED if key in added else DUPLICATE
+        added.discard(key)  # the same once more in this batch
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _members(refs: Sequence[MemberRef], sources: Sequence[str]) -> list[int | ItemRejected]:
+    """The known, active member of each reference: by id, else by the strongest identity that anybody has."""
+    slots: list[list[tuple[str, str]] | ItemRejected] = []
+    for ref, source in zip(refs, sources, strict=True):
+        try:
+            slots.append([_slot(one.kind, one.value) for one in named(ref, source)])
+        except ItemRejected as problem:
+            slots.append(problem)
+    wanted = sorted({slot for one in slots if not isinstance(one, ItemRejected) for slot in one})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT i.kind, i.value, i.member_id
+            FROM unnest(%s::text[], %s::text[]) AS w (kind, value)
+            JOIN members_identity i ON i.kind = w.kind AND i.value = w.value
+            """,
+            [[kind for kind, _value in wanted], [value for _kind, value in wanted]],
+        )
+        owners = {(kind, value): member_id for kind, value, member_id in cursor.fetchall()}
+        ids = {*owners.values(), *(ref.member_id for ref in refs if ref.member_id is not None)}
+        cursor.execute("SELECT id FROM members_member WHERE id = ANY(%s) AND status = 'active'", [list(ids)])
+        living = {row[0] for row in cursor.fetchall()}
+    found: list[int | ItemRejected] = []
+    for ref, one in zip(refs, slots, strict=True):
+        if isinstance(one, ItemRejected):
+            found.append(one)
+            continue
+        candidates = [ref.member_id] if ref.member_id is not None else [owners.get(slot) for slot in one]
+        known = next((member for member in candidates if member in living), None)
+        found.append(known if known is not None else ItemRejected(Rejection.UNKNOWN_MEMBER, "member"))
+    return found
+
+
+def _slot(kind: str, value: str) -> tuple[str, str]:
+    return (kind, encryption.blind_index(kind, value)) if kind in PERSONAL_KINDS else (kind, value)
 
 
 def _check(entry: Entry, now: datetime) -> None:

@@ -53,9 +53,7 @@ def _answers(member_ids: list[int], channel: str, purpose: str, *, lock: str) ->
 def allowed_sql(channel: str, purpose: str = Purpose.MARKETING) -> tuple[str, list[Any]]:
     """The same question as a boolean SQL expression over a `members_member` alias `m`, with its parameters."""
     verb, state = (
-        ("NOT EXISTS", ConsentState.WITHDRAWN)
-        if purpose == Purpose.SERVICE
-        else ("EXISTS", ConsentState.GRANTED)
+        ("NOT EXISTS", ConsentState.WITHDRAWN) if purpose == Purpose.SERVICE else ("EXISTS", ConsentState.GRANTED)
     )
     return (
         f"{verb} (SELECT 1 FROM members_consent c WHERE c.member_id = m.id AND c.channel = %s"
@@ -102,9 +100,7 @@ def of_member(member_id: int) -> list[Answer]:
     for channel in Channel:
         for purpose in Purpose:
             row = known.get((channel.value, purpose.value))
-            answers.append(
-                Answer(channel.value, purpose.value, row.state if row else "", row.at if row else None)
-            )
+            answers.append(Answer(channel.value, purpose.value, row.state if row else "", row.at if row else None))
     return answers
 
 

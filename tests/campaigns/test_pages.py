@@ -50,7 +50,9 @@ def test_a_campaign_from_the_first_step_to_the_report(operator: Client) -> None:
         "when": "now", "quiet_action": "hold", "respects_cap": "on", "cap_touches": 5, "cap_days": 7,
         "control_percent": 0, "version": 2,
     }  # fmt: skip
-    assert operator.post(reverse("campaign_edit", args=[campaign.pk, "schedule"]), rules)["Location"].endswith("/check/")
+    assert operator.post(reverse("campaign_edit", args=[campaign.pk, "schedule"]), rules)["Location"].endswith(
+        "/check/"
+    )
     check = page(operator, "campaign_edit", campaign.pk, "check")
     assert f"{members[0].name} 你好" in check
     operator.post(reverse("campaign_act", args=[campaign.pk, "start"]))
@@ -96,9 +98,7 @@ def test_the_preview_follows_what_is_typed(operator: Client) -> None:
 def test_a_test_message_goes_to_the_sandbox_and_counts_nowhere(operator: Client) -> None:
     (member,) = building.make_audience(1)
     campaign = building.make_campaign([member])
-    operator.post(
-        reverse("campaign_test", args=[campaign.pk]), {"account": campaign.account_id, "member": member.pk}
-    )
+    operator.post(reverse("campaign_test", args=[campaign.pk]), {"account": campaign.account_id, "member": member.pk})
     assert SandboxMessage.objects.get().member_id == member.pk
     assert Message.objects.count() == 0
     assert member.name in page(operator, "sandbox_inbox")
@@ -152,7 +152,8 @@ def test_an_account_keeps_its_secret_sealed() -> None:
     admin = factories.client_as(Role.ADMIN)
     data = {
         "name": "企业邮箱", "channel": "email", "host": "smtp.example.com", "port": 465, "security": "tls",
-        "username": "u", "password": "s3cret-word", "sender_address": "a@example.com", "sender_name": "店", "is_active": "on",
+        "username": "u", "password": "s3cret-word", "sender_address": "a@example.com", "sender_name": "店",
+        "is_active": "on",
     }  # fmt: skip
     assert admin.post(reverse("account_list"), data).status_code == 302
     account = ChannelAccount.objects.get(name="企业邮箱")
