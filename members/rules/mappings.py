@@ -221,4 +221,8 @@ def positions(kind: str, definition: Definition, header: Sequence[str]) -> list[
     if double:
         raise TableError("duplicate_columns", columns=", ".join(double))
     fields = {field.key: field for field in FIELDS[kind]}
-    return [(header.index(column), column, fields[key]) for column, key in definition.columns.items()]
+    # In the file's order: of several wrong cells of a row the first is told.
+    return sorted(
+        ((header.index(column), column, fields[key]) for column, key in definition.columns.items()),
+        key=lambda one: one[0],
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
@@ -218,10 +217,10 @@ def test_the_command_says_in_one_line_what_is_wrong(
 
 
 @pytest.fixture
-def real_file() -> Iterator[Path]:
+def real_file() -> Path:
     if not REAL_FILE.is_file():
         pytest.skip(f"the UCI Online Retail file is not at {REAL_FILE}")
-    yield REAL_FILE
+    return REAL_FILE
 
 
 @pytest.mark.long
