@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from scrm.common import clock, panels
 from scrm.common.access import Permission
 from scrm.common.errors import NotFound
-from scrm.common.member_filters import Filter, Group, Members, Values, register
+from scrm.common.member_filters import Filter, Group, Members, Test, Values, register
 from scrm.common.panels import Badge
 from tags.models import MemberTag, Tag
 from tags.queries import segments
@@ -36,13 +36,15 @@ def _id(filter_: Filter, raw: str) -> int:
     return int(raw)
 
 
-def narrow_tags(values: Values, as_of: datetime) -> Members:
+def narrow_tags(values: Values, as_of: datetime) -> Test:
     """Members that have every one of the tags now: a lapsed assignment does not count."""
     ids = [_id(TAG, raw) for raw in values["tag"]]
-    held = "SELECT member_id FROM tags_membertag WHERE tag_id = %s AND (expires_at IS NULL OR expires_at > %s)"
-    return Members(
-        " INTERSECT ".join([held] * len(ids)), [part for key in ids for part in (key, as_of)]
+    # One probe per tag: Postgres begins with the rarest.
+    held = (
+        "members_member.id IN (SELECT member_id FROM tags_membertag"
+        " WHERE tag_id = %s AND (expires_at IS NULL OR expires_at > %s))"
     )
+    return Test(" AND ".join([held] * len(ids)), [part for key in ids for part in (key, as_of)])
 
 
 def narrow_segment(values: Values, as_of: datetime) -> Members:
