@@ -97,7 +97,7 @@ def orders_after(campaign: Campaign, *, actor: Actor) -> Orders:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT count(*), count(DISTINCT o.member_id), COALESCE(sum(o.net_amount), 0)
+            SELECT count(*), count(DISTINCT o.member_id), COALESCE(sum(o.net_amount), 0)::bigint
             FROM campaigns_message t
             JOIN members_member m ON m.id = t.member_id
             JOIN members_order o ON o.member_id = t.member_id AND o.counts
