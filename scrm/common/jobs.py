@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop
+from kombu.exceptions import OperationalError
 
 from scrm.common import clock
 from scrm.common.access import Actor
@@ -117,7 +118,11 @@ def announce(job_id: int) -> None:
     """Tell a worker. A lost hint is repeated by the sweep."""
     from scrm.common.tasks import run_job  # noqa: PLC0415  # tasks import this module
 
-    run_job.delay(job_id=job_id)
+    try:
+        run_job.delay(job_id=job_id)
+    except OperationalError:
+        # The row is committed; the sweep announces it again when the broker is back.
+        logger.warning("job %s could not be announced: the broker does not answer", job_id)
 
 
 def request_cancel(*, job_id: int) -> None:

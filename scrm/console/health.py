@@ -9,7 +9,8 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponsePermanentRedirect, JsonResponse
+from django.templatetags.static import static
 
 from scrm.common import clock
 from scrm.common.access import page
@@ -28,6 +29,12 @@ def health(request: HttpRequest) -> JsonResponse:
     parts = {"database": _check(_database), "broker": _check(_broker), "worker": _check(_worker), "beat": _check(_beat)}
     healthy = all(value == "ok" for value in parts.values())
     return JsonResponse({"status": "ok" if healthy else "degraded", **parts}, status=200 if healthy else 503)
+
+
+@page(allow=None)
+def favicon(request: HttpRequest) -> HttpResponsePermanentRedirect:
+    """Browsers ask for it by themselves on pages that name no icon."""
+    return HttpResponsePermanentRedirect(static("console/mark.svg"))
 
 
 class _Down(Exception):

@@ -19,6 +19,7 @@ from scrm.console import (
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
+    path("favicon.ico", health.favicon, name="favicon"),
     path("healthz", health.health, name="health"),
     path("palette/", palette.palette, name="palette"),
     path("jobs/", task_centre.job_list, name="job_list"),

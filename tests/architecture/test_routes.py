@@ -12,7 +12,7 @@ from scrm.common.access import Permission
 # Pages of libraries, which keep their own access rules: log-in and second factor, the superusers' admin, languages.
 LIBRARIES = ("accounts/", "admin/", "i18n/")
 # Open to anybody, on purpose.
-PUBLIC_PAGES = {"health", "track_open", "track_click", "unsubscribe", "api_docs", "openapi"}
+PUBLIC_PAGES = {"health", "track_open", "track_click", "unsubscribe", "api_docs", "openapi", "favicon"}
 
 
 def routes(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
