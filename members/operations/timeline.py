@@ -20,7 +20,7 @@ _INSERT = f"""
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], {columns.TEXTS}, %s::timestamptz[], %s::bigint[],
                 {columns.TEXTS}) AS t (member_id, source_id, type_id, message_id, occurred_at, amount, properties)
     ORDER BY t.member_id, t.source_id, t.message_id
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (member_id, source_id, message_id) DO NOTHING
 """  # noqa: S608
 _LAND = f"""
     WITH landed AS ({_INSERT} RETURNING member_id, source_id, message_id, occurred_at),
