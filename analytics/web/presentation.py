@@ -137,10 +137,10 @@ def _ratio(part: Part, found: Board) -> float:
 
 
 def _shade(value: int, peak: int) -> str:
-    """One of six shades by the square root of the share of the largest cell, so that small cells still differ."""
+    """One of six shades by the share of the largest cell; only an empty cell has the lightest."""
     if value <= 0 or peak <= 0:
         return "q0"
-    return f"q{min(5, 1 + int(5 * (value / peak) ** 0.5 - 1e-9))}"
+    return f"q{min(5, 1 + 5 * value // (peak + 1))}"
 
 
 def moves(found: Moves) -> list[dict[str, Any]]:
