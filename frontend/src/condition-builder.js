@@ -258,7 +258,10 @@ class ConditionBuilder extends HTMLElement {
     chooser.classList.add("sb-field");
     const row = el("div", { class: "sb-row", "data-path": path, role: "group", "aria-label": field?.label ?? "" }, chooser);
     if (field) {
-      for (const param of field.with ?? []) row.append(this.param(leaf, param, path));
+      // What narrows a field down is shown when it is needed or used; one control offers the rest.
+      const offered = (field.with ?? []).filter((param) => !param.required && !(leaf.with && param.key in leaf.with));
+      for (const param of field.with ?? []) if (!offered.includes(param)) row.append(this.param(leaf, param, path));
+      if (offered.length) row.append(this.narrowing(leaf, offered, path));
       if (field.windowed) row.append(this.window(leaf, path));
       row.append(
         this.select(
@@ -432,6 +435,21 @@ class ConditionBuilder extends HTMLElement {
       parts.push(el("span", { class: "sb-value" }, side("from"), el("span", { class: "sb-between" }, "–"), side("to")));
     }
     return el("span", { class: "sb-window" }, parts);
+  }
+
+  narrowing(leaf, offered, path) {
+    const chooser = this.select(
+      [["", `+ ${this.words.narrow}`], ...offered.map((param) => [param.key, param.label])],
+      "",
+      this.words.narrow,
+      `${path}|narrow`,
+      (key) => {
+        const param = offered.find((entry) => entry.key === key);
+        if (param) this.edit(() => (leaf.with = { ...leaf.with, [key]: param.many ? [] : "" }), `${path}|with-${key}`);
+      },
+    );
+    chooser.classList.add("sb-add");
+    return chooser;
   }
 
   param(leaf, param, path) {

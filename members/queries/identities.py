@@ -24,9 +24,7 @@ class Found:
     unknown: list[int]
 
 
-def visible_members(
-    *, actor: Actor, member_ids: Collection[int], named: Sequence[tuple[str, str]]
-) -> Found:
+def visible_members(*, actor: Actor, member_ids: Collection[int], named: Sequence[tuple[str, str]]) -> Found:
     """Active members given by id or by (kind, value), limited to those the actor sees. Two queries.
 
     A member number is written `number@source` here.
@@ -41,9 +39,9 @@ def visible_members(
     }
     asked = set(member_ids) | {owners[key] for key in wanted if key in owners}
     seen = set(
-        Member.objects.filter(
-            scopes.members_of(actor), pk__in=asked, status=MemberStatus.ACTIVE
-        ).values_list("pk", flat=True)
+        Member.objects.filter(scopes.members_of(actor), pk__in=asked, status=MemberStatus.ACTIVE).values_list(
+            "pk", flat=True
+        )
     )
     unknown = [place for place, key in enumerate(keys) if key is None or owners.get(key) not in seen]
     return Found(sorted(seen), unknown)

@@ -38,9 +38,7 @@ class TagIn(serializers.Serializer):
     group_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
     name = serializers.CharField(max_length=40)
     description = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-    valid_days = serializers.IntegerField(
-        min_value=1, max_value=3_650, required=False, allow_null=True, default=None
-    )
+    valid_days = serializers.IntegerField(min_value=1, max_value=3_650, required=False, allow_null=True, default=None)
 
 
 class IdentitySerializer(serializers.Serializer):
@@ -57,9 +55,7 @@ class TagMembersIn(serializers.Serializer):
         required=False,
         default=list,
     )
-    identities = serializers.ListField(
-        child=IdentitySerializer(), max_length=MAX_MEMBERS, required=False, default=list
-    )
+    identities = serializers.ListField(child=IdentitySerializer(), max_length=MAX_MEMBERS, required=False, default=list)
     reason = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
     remove = serializers.BooleanField(required=False, default=False)
 

@@ -25,7 +25,6 @@ from tags.models import Segment, Tag, TagGroup
 from tags.operations import catalogue, tagging
 from tags.operations import segments as operations
 from tags.queries import segments
-from tags.queries import tagging as queries
 
 
 class _WriteAlso(KeysetListView):
@@ -50,8 +49,7 @@ def _condition_problem(error: Exception) -> Response | None:
     if not isinstance(error, BadCondition):
         return None
     errors = [
-        {"field": fault["path"], "code": fault["code"], "message": fault["message"]}
-        for fault in error.detail["errors"]
+        {"field": fault["path"], "code": fault["code"], "message": fault["message"]} for fault in error.detail["errors"]
     ]
     body = problems.document(error.status, str(error.message), code=error.code, errors=errors)
     return Response(body, status=error.status, content_type=problems.MEDIA_TYPE)
@@ -99,9 +97,7 @@ class TagListView(_WriteAlso):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(
-        summary="Create a tag", request=serializers.TagIn, responses={201: serializers.TagSerializer}
-    )
+    @extend_schema(summary="Create a tag", request=serializers.TagIn, responses={201: serializers.TagSerializer})
     def post(self, request: Request) -> Response:
         tag = catalogue.create_tag(**_valid(serializers.TagIn(data=request.data)))
         return Response(serializers.TagSerializer(tag).data, status=201)
@@ -125,9 +121,7 @@ class TagMembersView(ApiView):
         )
         act = tagging.remove if asked["remove"] else tagging.assign
         done = act(member_ids=found.member_ids, tag_ids=[tag_id], reason=asked["reason"], now=clock.now())
-        return Response(
-            {"added": done.added, "removed": done.removed, "unknown_identities": found.unknown}
-        )
+        return Response({"added": done.added, "removed": done.removed, "unknown_identities": found.unknown})
 
 
 class SegmentListView(_WriteAlso):
@@ -203,9 +197,7 @@ class SegmentMembersView(KeysetListView):
             segment, actor=self.actor, as_of=clock.now(), after=_position(after), size=size + 1
         )
         more = len(ids) > size
-        return Response(
-            {"items": ids[:size], "next_cursor": pagination.encode([ids[size - 1]]) if more else None}
-        )
+        return Response({"items": ids[:size], "next_cursor": pagination.encode([ids[size - 1]]) if more else None})
 
 
 def _position(value: Any) -> int:

@@ -17,9 +17,7 @@ class Segment(models.Model):
     description = models.CharField(max_length=300, blank=True)
     kind = models.CharField(max_length=8, choices=SegmentKind, default=SegmentKind.DYNAMIC)
     condition = models.JSONField(null=True)  # a tree of scrm.common.conditions; none for static lists
-    origin = models.ForeignKey(
-        "self", models.SET_NULL, null=True, related_name="+"
-    )  # what a snapshot was taken of
+    origin = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")  # what a snapshot was taken of
     version = models.PositiveIntegerField(default=1)  # counts edits; a form with an older one is a conflict
     member_count = models.BigIntegerField(null=True)
     counted_at = models.DateTimeField(null=True)
@@ -48,9 +46,7 @@ class SegmentMember(models.Model):
 
     pk = models.CompositePrimaryKey("segment_id", "member_id")
     segment = models.ForeignKey(Segment, models.CASCADE, related_name="+", db_index=False)
-    member = models.ForeignKey(
-        "members.Member", models.CASCADE, related_name="+", db_index=False, db_constraint=False
-    )
+    member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
 
     class Meta:
         indexes = [models.Index(fields=["member", "segment"], name="segment_of_member")]

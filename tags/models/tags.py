@@ -49,9 +49,7 @@ class MemberTag(models.Model):
     placement = Placement.MEMBER
 
     pk = models.CompositePrimaryKey("member_id", "tag_id")
-    member = models.ForeignKey(
-        "members.Member", models.CASCADE, related_name="+", db_index=False, db_constraint=False
-    )
+    member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     tag = models.ForeignKey(Tag, models.PROTECT, related_name="+", db_index=False)
     source = models.CharField(max_length=16, choices=TagKind, default=TagKind.MANUAL)
     reason = models.CharField(max_length=200, blank=True)

@@ -20,9 +20,7 @@ MAX_DESCRIPTION = 200
 MAX_VALID_DAYS = 3_650
 
 
-def create_group(
-    *, name: str, choice: str = Choice.MULTIPLE, colour: str = Colour.BLUE, position: int = 0
-) -> TagGroup:
+def create_group(*, name: str, choice: str = Choice.MULTIPLE, colour: str = Colour.BLUE, position: int = 0) -> TagGroup:
     """A new group. Raises `Invalid` (`name_taken`, `bad_name`, `bad_choice`, `bad_colour`)."""
     group = TagGroup(name=_name(name), choice=choice, colour=colour, position=position)
     _check_group(group)
@@ -43,9 +41,7 @@ def update_group(*, group_id: int, name: str, choice: str, colour: str, position
         return _saved(group)
 
 
-def create_tag(
-    *, group_id: int, name: str, description: str = "", valid_days: int | None = None
-) -> Tag:
+def create_tag(*, group_id: int, name: str, description: str = "", valid_days: int | None = None) -> Tag:
     """A new manual tag. Raises `NotFound`, `Invalid` (`name_taken`, `bad_name`, `bad_validity`)."""
     with atomic():
         group = TagGroup.objects.filter(pk=group_id).first()
@@ -95,9 +91,7 @@ def _locked(tag_id: int) -> Tag:
 def _name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > MAX_NAME or "\x00" in name:
-        raise Invalid(
-            _("A name has 1 to %(count)s characters.") % {"count": MAX_NAME}, code="bad_name", field="name"
-        )
+        raise Invalid(_("A name has 1 to %(count)s characters.") % {"count": MAX_NAME}, code="bad_name", field="name")
     return name
 
 

@@ -54,7 +54,7 @@ def update(
             raise Conflict(_("Only dynamic segments have a condition."), code="not_dynamic")
         if segment.version != version:
             raise Conflict(
-                _("Somebody else has saved this segment meanwhile. Your changes are still here; load theirs to compare."),
+                _("Somebody else has saved this segment meanwhile. Your changes are still on this page."),
                 code="stale",
                 version=segment.version,
             )
@@ -168,9 +168,7 @@ def _user_id() -> int | None:
 def _name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > MAX_NAME or "\x00" in name:
-        raise Invalid(
-            _("A name has 1 to %(count)s characters.") % {"count": MAX_NAME}, code="bad_name", field="name"
-        )
+        raise Invalid(_("A name has 1 to %(count)s characters.") % {"count": MAX_NAME}, code="bad_name", field="name")
     return name
 
 

@@ -56,9 +56,7 @@ def assign(
         return Change(len(added), len(replaced))
 
 
-def remove(
-    *, member_ids: Collection[int], tag_ids: Collection[int], reason: str = "", now: datetime
-) -> Change:
+def remove(*, member_ids: Collection[int], tag_ids: Collection[int], reason: str = "", now: datetime) -> Change:
     """Take tags off members. Raises `NotFound`, `Invalid`."""
     with atomic():
         tags = _tags(tag_ids, for_assignment=False)

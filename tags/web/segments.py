@@ -184,9 +184,7 @@ def segment_act(request: HttpRequest, segment_id: int, act: str) -> HttpResponse
     try:
         match act:
             case "snapshot":
-                target = operations.snapshot(
-                    segment_id=segment_id, name=request.POST.get("name", ""), now=now
-                ).pk
+                target = operations.snapshot(segment_id=segment_id, name=request.POST.get("name", ""), now=now).pk
                 messages.success(request, _("The snapshot is taken."))
             case "duplicate":
                 copied = operations.duplicate(segment_id=segment_id, now=now)
@@ -251,6 +249,7 @@ def _words() -> dict[str, str]:
         "addGroup": _("Add group"),
         "empty": _("No condition yet"),
         "field": _("Field"),
+        "narrow": _("Narrow down"),
         "operator": _("Comparison"),
         "value": _("Value"),
         "unit": _("Unit of time"),

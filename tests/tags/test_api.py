@@ -85,10 +85,20 @@ def test_every_fault_of_a_condition_is_named() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "[]", "null", "1", '{"condition": null}', '{"condition": {"all": [{"field": "name", "op": "eq", "value": "\\u0000"}]}}',
-     '{"condition":' * 5_000, '{"condition":' + '{"all":[' * 400 + "]}" * 400 + "}", '{"condition": {"field": "bucket", "op": "ge", "value": 1e400}}',
-     '{"name": 5, "condition": NaN}'],
-)  # fmt: skip
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "1",
+        '{"condition": null}',
+        '{"condition": {"field": "name", "op": "eq", "value": "\\u0000"}}',
+        '{"condition": {"field": "bucket", "op": "ge", "value": 1e400}}',
+        '{"condition":' + '{"all":[' * 400 + "]}" * 400 + "}",
+        '{"condition":' * 5_000,
+        '{"name": 5, "condition": NaN}',
+    ],
+)
 def test_bad_bodies_are_refused_and_never_fatal(body: str) -> None:
     client = client_as()
     for path in ("/segments/preview", "/segments", "/tags", "/tag-groups"):

@@ -3,6 +3,8 @@
 The evaluator below shares no code with the compiler: it reads the raw JSON and Python copies of the rows.
 """
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import hashlib
@@ -17,6 +19,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from dateutil.relativedelta import relativedelta
 from django.db import connection
+from django.test import TestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -150,8 +153,6 @@ class World:
 @pytest.fixture(scope="module")
 def world(django_db_setup: Any, django_db_blocker: Any) -> Any:
     """Built once; its transaction is rolled back after the module."""
-    from django.test import TestCase
-
     with django_db_blocker.unblock():
         atomics = TestCase._enter_atomics()
         try:

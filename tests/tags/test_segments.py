@@ -152,7 +152,12 @@ def test_condition_sentences_in_both_languages() -> None:
         {
             "all": [
                 {"field": "order.sum", "op": "ge", "value": "199", "window": {"last": {"n": 90, "unit": "day"}}},
-                {"any": [{"field": "city", "op": "in", "value": ["上海", "杭州"]}, {"field": "birthday", "op": "not_set"}]},
+                {
+                    "any": [
+                        {"field": "city", "op": "in", "value": ["上海", "杭州"]},
+                        {"field": "birthday", "op": "not_set"},
+                    ]
+                },
                 {"none": [{"field": "gender", "op": "eq", "value": "m"}]},
             ]
         }
@@ -164,7 +169,8 @@ def test_condition_sentences_in_both_languages() -> None:
         )
     with translation.override("zh-hans"):
         assert conditions.describe(node) == (
-            "订单净额（最近 90 天） ≥ ¥199.00 且（城市 属于 “上海”、“杭州” 或 生日 未知） 且 以下都不满足（性别 等于 男）"
+            "订单净额（最近 90 天） ≥ ¥199.00，且（城市 属于 “上海”、“杭州”，或生日 未知），"
+            "且以下都不满足（性别 等于 男）"
         )
 
 

@@ -8,12 +8,12 @@ import pytest
 
 import tags.tasks  # noqa: F401  # registers the handler of the job
 from members.models import Event, Member
+from members.queries.scopes import actor_of
 from scrm.common import jobs
 from scrm.common.access import DataScope, Role
 from scrm.common.errors import Conflict, Invalid, NotFound
 from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
-from members.queries.scopes import actor_of
 from tags.enums import Choice
 from tags.models import MemberTag, Tag, TagGroup
 from tags.operations import bulk, catalogue, tagging

@@ -41,7 +41,9 @@ class _Words:
             return _("none of (%(parts)s)") % {"parts": pgettext("between conditions", "; ").join(parts)}
         if len(parts) == 1:
             return parts[0]
-        text = (pgettext("between conditions", " and ") if node.op == "all" else pgettext("between conditions", " or ")).join(parts)
+        text = (
+            pgettext("between conditions", " and ") if node.op == "all" else pgettext("between conditions", " or ")
+        ).join(parts)
         return text if top else pgettext("conditions", "(%(parts)s)") % {"parts": text}
 
     def leaf(self, leaf: Leaf) -> str:
