@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from campaigns.api import consents, views
+from campaigns.api import views
 
 urlpatterns: list[URLPattern] = [
     path("campaigns", views.CampaignListView.as_view(), name="api_campaigns"),
@@ -14,5 +14,4 @@ urlpatterns: list[URLPattern] = [
     path("campaigns/<int:campaign_id>/stop", views.CampaignStopView.as_view(), name="api_campaign_stop"),
     path("campaigns/<int:campaign_id>/report", views.CampaignReportView.as_view(), name="api_campaign_report"),
     path("templates", views.TemplateListView.as_view(), name="api_templates"),
-    path("consents/batch", consents.ConsentBatchView.as_view(), name="api_consent_batch"),
 ]

@@ -100,7 +100,7 @@ def _pending(chunk: CampaignChunk, *, limit: int | None = None) -> list[tuple[UU
                ORDER BY member_id LIMIT %s""",
             [chunk.campaign_id, MessageState.PENDING.value, chunk.first_member_id, chunk.last_member_id, limit],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _settle(campaign: Campaign, chunk: CampaignChunk) -> None:

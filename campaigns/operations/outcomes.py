@@ -121,7 +121,7 @@ def _copy(rows: Sequence[Row]) -> None:
                ) ON COMMIT DELETE ROWS"""
         )
         cursor.execute("DELETE FROM campaigns_outcome")
-        with cursor.copy("COPY campaigns_outcome FROM STDIN") as copy:  # type: ignore[attr-defined]
+        with cursor.copy("COPY campaigns_outcome FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(
                     (

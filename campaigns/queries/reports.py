@@ -101,7 +101,7 @@ def orders_after(campaign: Campaign, *, actor: Actor) -> Orders:
             FROM campaigns_message t
             JOIN members_member m ON m.id = t.member_id
             JOIN members_order o ON o.member_id = t.member_id AND o.counts
-                 AND o.paid_at >= t.handed_at AND o.paid_at < t.handed_at + %s
+                 AND o.paid_at >= t.handed_at AND o.paid_at < t.handed_at + make_interval(days => %s)
             WHERE t.campaign_id = %s AND t.handed_at IS NOT NULL AND t.state = ANY(%s) AND {scope}
               AND NOT EXISTS (
                   SELECT 1 FROM campaigns_message later
@@ -109,7 +109,7 @@ def orders_after(campaign: Campaign, *, actor: Actor) -> Orders:
                     AND later.handed_at <= o.paid_at AND later.state = ANY(%s))
             """,  # noqa: S608
             [
-                ATTRIBUTION_WINDOW,
+                ATTRIBUTION_WINDOW.days,
                 campaign.pk,
                 [state.value for state in ARRIVED],
                 *params,

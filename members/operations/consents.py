@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -49,7 +50,7 @@ def _record(entries: Sequence[Entry], now: datetime) -> set[tuple[object, ...]]:
         _check(entry, now)
     # In one order everywhere, so that two writers and a sender never wait for each other in a circle.
     ordered = sorted(entries, key=lambda e: (e.member_id, e.channel, e.purpose, e.at, e.state))
-    columns = [
+    columns: list[Any] = [
         [e.member_id for e in ordered],
         [e.channel for e in ordered],
         [e.purpose for e in ordered],
