@@ -108,6 +108,13 @@ class Actor:
 SYSTEM = Actor(kind="system", id=None, name="system", permissions=frozenset(Permission))
 
 
+class ConsoleRequest(HttpRequest):
+    """What a page view gets: a request with its actor (set by the middleware) and htmx details."""
+
+    actor: Actor
+    htmx: HtmxDetails
+
+
 def page(
     *, allow: Permission | None
 ) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
