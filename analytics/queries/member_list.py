@@ -102,9 +102,7 @@ def _model_id(raw: str | None) -> int:
 
 def row_stages(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
     rows = MemberStage.objects.filter(member_id__in=member_ids).values_list("member_id", "stage")
-    return {
-        member_id: [Badge(Stage(stage).label, STAGE_TONES[Stage(stage)])] for member_id, stage in rows
-    }
+    return {member_id: [Badge(Stage(stage).label, STAGE_TONES[Stage(stage)])] for member_id, stage in rows}
 
 
 def row_classes(member_ids: Sequence[int]) -> dict[int, list[Badge]]:

@@ -106,9 +106,7 @@ def _text(value: object, name: str, longest: int) -> str:
         raise Invalid(_("This has to be a text."), code="wrong_type", field=name)
     text = value.strip()
     if len(text) > longest:
-        raise Invalid(
-            _("At most %(count)s characters.") % {"count": longest}, code="too_long", field=name
-        )
+        raise Invalid(_("At most %(count)s characters.") % {"count": longest}, code="too_long", field=name)
     if any(not character.isprintable() for character in text):
         raise Invalid(_("Contains a forbidden character."), code="forbidden_character", field=name)
     return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from django.db.models import Q
@@ -70,15 +71,11 @@ def matching_text(text: str) -> Q:
     meanings = Q(name__startswith=text)
     known: list[tuple[str, str]] = []
     if "@" in text:
-        try:
+        with suppress(ItemRejected):
             known.append(("email", encryption.blind_index("email", identities.email(text))))
-        except ItemRejected:
-            pass
     if re.fullmatch(r"[+\d][\d \-]{5,20}", text):
-        try:
+        with suppress(ItemRejected):
             known.append(("phone", encryption.blind_index("phone", identities.phone(text))))
-        except ItemRejected:
-            pass
     by_id = text.removeprefix("#")
     if by_id.isascii() and by_id.isdigit() and len(by_id) <= 18:
         meanings |= Q(pk=int(by_id))
@@ -96,9 +93,7 @@ def matching_text(text: str) -> Q:
 def _by_number(text: str) -> set[int]:
     sources = Source.objects.values_list("key", flat=True)
     values = [text, *(f"{text}@{key}" for key in sources)] if "@" not in text else [text]
-    return set(
-        Identity.objects.filter(kind=IdentityKind.NUMBER, value__in=values).values_list("member_id", flat=True)
-    )
+    return set(Identity.objects.filter(kind=IdentityKind.NUMBER, value__in=values).values_list("member_id", flat=True))
 
 
 def _ids(filter_: Filter, raw: str) -> int:
@@ -151,4 +146,3 @@ register(
     )
 )
 register(Group("purchases", _("Purchases"), [ORDERS_MIN, NET_MIN, LAST_FROM, LAST_TO], narrow_purchases))
-

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from psycopg.errors import QueryCanceled
 
 from members.enums import MemberStatus
 from members.models import Member
@@ -28,6 +29,10 @@ from scrm.common.pagination import Page
 EXACT_UP_TO = 10_000
 # The planner's cost above which counting would make the page wait.
 DEAR = 40_000.0
+
+# Walking an index in the list's order finds a page at once, unless the filter's members are all at its far end (the
+# lost by their last order, latest first). A walk that takes longer is given up: all matches are found, then sorted.
+PATIENCE_MS = 400
 
 # What the list can be sorted by: the name in the address → the columns in the order of an index.
 SORTS: dict[str, tuple[tuple[str, bool], ...]] = {
@@ -129,9 +134,7 @@ def narrow(queryset: QuerySet[Member], selection: Selection, *, actor: Actor, as
     return queryset
 
 
-def matching(
-    *, actor: Actor, params: QueryDict | Mapping[str, Any], as_of: datetime | None = None
-) -> QuerySet[Member]:
+def matching(*, actor: Actor, params: QueryDict | Mapping[str, Any], as_of: datetime | None = None) -> QuerySet[Member]:
     """The members that a list address selects, limited to the actor's data scope; unordered.
 
     Bulk acts on "everything that matches" use the same address as the list. Raises `Invalid`.
@@ -156,7 +159,18 @@ def page(
     A constant number of queries. Raises `Invalid` (code `bad_cursor`).
     """
     rows = queryset.select_related("summary", "store", "owner").only(*ROW_COLUMNS)
-    found = pagination.paginate(rows, order=SORTS[sort], cursor=cursor, size=size)
+    try:
+        with transaction.atomic(), connection.cursor() as settings:
+            settings.execute("SELECT set_config('statement_timeout', %s, true)", [str(PATIENCE_MS)])
+            found = pagination.paginate(rows, order=SORTS[sort], cursor=cursor, size=size)
+            settings.execute("SET LOCAL statement_timeout TO DEFAULT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        with transaction.atomic(), connection.cursor() as settings:
+            settings.execute("SET LOCAL enable_nestloop = off")
+            found = pagination.paginate(rows, order=SORTS[sort], cursor=cursor, size=size)
+            settings.execute("SET LOCAL enable_nestloop TO DEFAULT")
     decorate(found.rows)
     return found
 

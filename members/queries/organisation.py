@@ -10,7 +10,9 @@ from members.models.organisation import StoreKind
 
 def staff_choices(*, keep: int | None = None) -> list[tuple[int, str]]:
     """(id, "name · store") of active staff, by store, and of the one to `keep` although they may have left."""
-    rows = Staff.objects.filter(Q(is_active=True) | Q(pk=keep)).select_related("store").order_by("store__code", "number")
+    rows = (
+        Staff.objects.filter(Q(is_active=True) | Q(pk=keep)).select_related("store").order_by("store__code", "number")
+    )
     return [(row.pk, f"{row.name} · {row.store}" if row.store else row.name) for row in rows]
 
 

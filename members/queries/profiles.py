@@ -60,9 +60,7 @@ def summary_of(member: Member) -> MemberSummary:
 def known_as(member_id: int) -> list[KnownAs]:
     """The member's identities, personal ones first."""
     rows = Identity.objects.filter(member_id=member_id).order_by("id")[:100]
-    shown = [
-        KnownAs(row.pk, row.kind, _shown(row), row.sealed is not None, row.created_at) for row in rows
-    ]
+    shown = [KnownAs(row.pk, row.kind, _shown(row), row.sealed is not None, row.created_at) for row in rows]
     return sorted(shown, key=lambda one: (identities.PRIORITY.get(one.kind, 99), one.id))
 
 
@@ -85,9 +83,7 @@ def orders(*, member_id: int, cursor: str | None = None, size: int = 20) -> Page
                 .select_related("product")
                 .order_by("line_number"),
             ),
-            Prefetch(
-                "refunds", queryset=Refund.objects.filter(member_id=member_id).order_by("refunded_at", "id")
-            ),
+            Prefetch("refunds", queryset=Refund.objects.filter(member_id=member_id).order_by("refunded_at", "id")),
         )
     )
     return pagination.paginate(rows, order=[("ordered_at", True), ("id", True)], cursor=cursor, size=size)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +12,8 @@ from django.db.models import Q
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -17,7 +21,7 @@ from django.views.decorators.http import require_POST
 from members.filtersets import MemberFilterSet
 from members.operations import exports
 from members.queries import directory
-from scrm.common import clock
+from scrm.common import clock, panels
 from scrm.common.access import Actor, Permission, page
 from scrm.common.errors import Invalid
 from scrm.common.member_filters import Filter, groups
@@ -131,9 +135,7 @@ def member_export(request: HttpRequest) -> HttpResponse:
 @page(allow=Permission.EXPORT)
 def member_export_file(request: HttpRequest, job_id: int) -> FileResponse:
     """The finished file, for the person who asked for it and for nobody else."""
-    job = get_object_or_404(
-        Job, pk=job_id, kind=exports.KIND, state=JobState.SUCCEEDED, created_by_id=request.actor.id
-    )
+    job = get_object_or_404(Job, pk=job_id, kind=exports.KIND, state=JobState.SUCCEEDED, created_by_id=request.actor.id)
     path = exports.path_of(job)
     if not path.is_file():
         raise Http404
@@ -144,11 +146,27 @@ def member_export_file(request: HttpRequest, job_id: int) -> FileResponse:
 
 
 def _row(member: Any) -> Any:
-    """A member with the tags that do not fit counted, and named on hover."""
-    hidden = (member.shown.get("tags") or [])[SHOWN_TAGS:]
-    member.more_tags = len(hidden)
-    member.more_tags_title = ", ".join(str(badge.label) for badge in hidden)
+    """A member with what the row's template would work out again for each of fifty rows."""
+    shown = member.shown
+    tags = shown.get("tags") or []
+    member.number = str(member.pk)
+    member.href = reverse("member_detail", args=[member.pk])
+    member.stage_badges = _badges([*(shown.get("stage") or ()), *(shown.get("rfm") or ())])
+    hidden = tags[SHOWN_TAGS:]
+    if hidden:
+        rest = panels.Badge(f"+{len(hidden)}", title=", ".join(str(badge.label) for badge in hidden))
+        tags = [*tags[:SHOWN_TAGS], rest]
+    member.tag_badges = _badges(tags)
     return member
+
+
+def _badges(badges: Sequence[panels.Badge]) -> SafeString:
+    return mark_safe(" ".join(_badge(str(badge.label), badge.tone, str(badge.title)) for badge in badges))  # noqa: S308
+
+
+@lru_cache(maxsize=4_096)
+def _badge(label: str, tone: str, title: str) -> SafeString:
+    return format_html('<span class="badge tone-{}" title="{}">{}</span>', tone, title, label)
 
 
 def _address(name: str) -> str | None:

@@ -24,7 +24,11 @@ from scrm.common import clock, panels
 from scrm.common.access import Permission, page
 from scrm.common.errors import Conflict, DomainError, NotFound
 
-TABS = [("timeline", gettext_lazy("Timeline")), ("orders", gettext_lazy("Orders")), ("consent", gettext_lazy("Consent"))]
+TABS = [
+    ("timeline", gettext_lazy("Timeline")),
+    ("orders", gettext_lazy("Orders")),
+    ("consent", gettext_lazy("Consent")),
+]
 KINDS = [
     ("", gettext_lazy("Everything")),
     ("purchases", gettext_lazy("Purchases")),

@@ -93,10 +93,16 @@ LOOKS: dict[str, Look] = {
     "product.viewed": Look(gettext_lazy("Viewed a product"), icon="eye", tell=_PRODUCT),
     "product.favorited": Look(gettext_lazy("Added to favourites"), icon="heart", tone="pink", tell=_PRODUCT),
     "cart.added": Look(gettext_lazy("Put into the cart"), icon="shopping-cart", tone="amber", tell=_PRODUCT),
-    "livestream.watched": Look(gettext_lazy("Watched a livestream"), icon="video", tone="violet", tell=_of("title", "sku")),
+    "livestream.watched": Look(
+        gettext_lazy("Watched a livestream"), icon="video", tone="violet", tell=_of("title", "sku")
+    ),
     "review.posted": Look(gettext_lazy("Posted a review"), icon="message-star", tone="amber", tell=_of("text", "sku")),
-    "coupon.received": Look(gettext_lazy("Received a coupon"), icon="ticket", tone="amber", tell=_of("name", "template")),
-    "coupon.redeemed": Look(gettext_lazy("Redeemed a coupon"), icon="ticket", tone="green", tell=_of("name", "template")),
+    "coupon.received": Look(
+        gettext_lazy("Received a coupon"), icon="ticket", tone="amber", tell=_of("name", "template")
+    ),
+    "coupon.redeemed": Look(
+        gettext_lazy("Redeemed a coupon"), icon="ticket", tone="green", tell=_of("name", "template")
+    ),
     "member.registered": Look(gettext_lazy("Registered"), icon="user-plus", tone="jade"),
     "app.opened": Look(gettext_lazy("Opened the app"), icon="device-mobile"),
     "search.performed": Look(gettext_lazy("Searched"), icon="search", tell=_of("query", "keyword")),
@@ -108,9 +114,13 @@ LOOKS: dict[str, Look] = {
     "message.unsubscribed": Look(gettext_lazy("Unsubscribed"), icon="mail-off", tone="red", tell=_CAMPAIGN),
     "tag.added": Look(gettext_lazy("Tag added"), icon="tag", tone="jade", tell=_of("tags", "tag", "name")),
     "tag.removed": Look(gettext_lazy("Tag removed"), icon="tag-off", tell=_of("tags", "tag", "name")),
-    "segment.entered": Look(gettext_lazy("Entered a segment"), icon="filter", tone="violet", tell=_of("segment", "name")),
+    "segment.entered": Look(
+        gettext_lazy("Entered a segment"), icon="filter", tone="violet", tell=_of("segment", "name")
+    ),
     "segment.left": Look(gettext_lazy("Left a segment"), icon="filter-off", tell=_of("segment", "name")),
-    "lifecycle.changed": Look(gettext_lazy("Lifecycle stage changed"), icon="recycle", tone="jade", tell=_change(_stages)),
+    "lifecycle.changed": Look(
+        gettext_lazy("Lifecycle stage changed"), icon="recycle", tone="jade", tell=_change(_stages)
+    ),
     "aipl.changed": Look(gettext_lazy("AIPL stage changed"), icon="recycle", tone="jade", tell=_change(_stages)),
     "rfm.changed": Look(gettext_lazy("RFM class changed"), icon="grid-dots", tone="violet", tell=_change()),
     "consent.granted": Look(gettext_lazy("Consent given"), icon="shield-check", tone="green", tell=_consent),

@@ -1,8 +1,8 @@
 """What the member list can be narrowed by, its API twin included.
 
-`members` owns the list; a higher app adds filters over its own tables by registering them, so that nothing is imported
-upwards. A group of filters answers with one condition for all of its values: a `Q` on `Member`, a statement that selects
-member ids (Postgres joins it without visiting other rows), or a boolean expression.
+`members` owns the list; a higher app adds filters over its own tables by registering them, so that nothing is
+imported upwards. A group of filters answers with one condition for all of its values: a `Q` on `Member`, a statement
+that selects member ids (Postgres joins it without visiting other rows), or a boolean expression.
 """
 
 from __future__ import annotations

@@ -78,9 +78,7 @@ def _bad_cursor() -> Invalid:
     return Invalid(_("This page address is not valid."), code="bad_cursor", field="cursor")
 
 
-def paginate(
-    queryset: QuerySet[Row], *, order: Sequence[tuple[str, bool]], cursor: str | None, size: int
-) -> Page[Row]:
+def paginate(queryset: QuerySet[Row], *, order: Sequence[tuple[str, bool]], cursor: str | None, size: int) -> Page[Row]:
     """One page of `queryset`: at most `size` rows, and the cursor of the next page if there is one.
 
     `order` is (field path, descending) pairs ending in a unique field; nulls come last either way. Pages one after
@@ -154,9 +152,7 @@ def _cleaned(columns: Sequence[_Column], values: Sequence[Any]) -> list[Any]:
     return cleaned
 
 
-def _parts(
-    queryset: QuerySet[Row], columns: Sequence[_Column], after: Sequence[Any] | None
-) -> Iterator[QuerySet[Row]]:
+def _parts(queryset: QuerySet[Row], columns: Sequence[_Column], after: Sequence[Any] | None) -> Iterator[QuerySet[Row]]:
     """Statements whose rows, one after the other, are everything behind the cursor in order."""
     lead, *rest = columns
     if after is None or after[0] is not None:

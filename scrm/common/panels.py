@@ -50,7 +50,7 @@ def render(place: str, request: HttpRequest, object_id: int) -> list[tuple[str, 
 
 
 def register_rows(name: str, values: RowValues) -> None:
-    """Offer badges for the rows of the member list and its export: `name` is what they read ("tags", "stage", "rfm")."""
+    """Offer badges for the member list and its export: `name` is what they read ("tags", "stage", "rfm")."""
     _rows[name] = values
 
 

@@ -122,7 +122,9 @@ def test_a_page_starts_in_the_index_where_the_cursor_points(order: Any, index: s
         sql.execute("SET LOCAL enable_seqscan = off")
         sql.execute("SET LOCAL enable_bitmapscan = off")
         sql.execute("SET LOCAL enable_sort = off")
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         pagination.paginate(queryset, order=order, cursor=cursor, size=10)
     with connection.cursor() as sql:
         sql.execute("EXPLAIN " + captured.captured_queries[0]["sql"])
@@ -159,7 +161,5 @@ def test_a_page_starts_in_the_index_where_the_cursor_points(order: Any, index: s
 )
 def test_a_forged_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(Invalid) as caught:
-        pagination.paginate(
-            Member.objects.all(), order=[("joined_at", True), ("id", True)], cursor=cursor, size=10
-        )
+        pagination.paginate(Member.objects.all(), order=[("joined_at", True), ("id", True)], cursor=cursor, size=10)
     assert caught.value.code == "bad_cursor"
