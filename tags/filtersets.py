@@ -39,7 +39,8 @@ class TagFilterSet(filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[Tag]) -> QuerySet[Tag]:
         archived = self.form.cleaned_data.get("state") == "archived"
-        return super().filter_queryset(queryset).filter(archived_at__isnull=not archived)
+        found: QuerySet[Tag] = super().filter_queryset(queryset).filter(archived_at__isnull=not archived)
+        return found
 
 
 class SegmentFilterSet(filters.FilterSet):
@@ -62,4 +63,5 @@ class SegmentFilterSet(filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[Segment]) -> QuerySet[Segment]:
         archived = self.form.cleaned_data.get("state") == "archived"
-        return super().filter_queryset(queryset).filter(archived_at__isnull=not archived)
+        found: QuerySet[Segment] = super().filter_queryset(queryset).filter(archived_at__isnull=not archived)
+        return found

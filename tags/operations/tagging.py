@@ -121,7 +121,7 @@ def _replace(members: list[int], tag_ids: list[int], groups: list[int]) -> Pairs
             """,
             [groups, tag_ids, members],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _insert(members: list[int], tags: dict[int, Tag], *, source: str, reason: str, now: datetime) -> Pairs:
@@ -142,7 +142,7 @@ def _insert(members: list[int], tags: dict[int, Tag], *, source: str, reason: st
             """,
             [source, reason, now, now, *values],
         )
-        added = cursor.fetchall()
+        added: Pairs = list(cursor.fetchall())
         if any(tag.valid_days for tag in tags.values()):
             cursor.execute(
                 """

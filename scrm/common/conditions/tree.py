@@ -10,9 +10,10 @@ Every refusal names the node by its JSON pointer ("/all/1/any/0"); all of them a
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.functional import Promise
@@ -36,7 +37,7 @@ class Leaf:
     op: str
     value: Any
     window: Window | None = None
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,10 @@ class _Reader:
         self.leaf_count = 0
         self._choices: dict[Any, set[str | int]] = {}
 
-    def refuse(self, path: str, code: str, message: str) -> None:
+    def refuse(self, path: str, code: str, message: str) -> Any:
+        """Note a fault; the answer is the missing node, so that a reader can end with it."""
         self.faults.append(_fault(path, code, message))
+        return None
 
     def node(self, raw: Any, path: str, depth: int) -> Node | None:
         # Checked before going down, so that no input can exhaust the stack.
