@@ -26,12 +26,15 @@ def ensure_default() -> RfmModel:
 
 
 def ensure_for_source(*, source_id: int, name: str) -> RfmModel:
-    """The model of one source; made when it is missing. Such a model is run on demand, not nightly."""
+    """The model of one source; made when it is missing.
+
+    It is for an imported history: run on demand, not nightly, over a window of two years.
+    """
     with atomic():
         found = RfmModel.objects.filter(source_id=source_id).order_by("id").first()
         if found is None:
             found = RfmModel.objects.create(
-                name=name, source_id=source_id, nightly=False, definition=rules.dump(rules.parse({}))
+                name=name, source_id=source_id, window_days=730, nightly=False, definition=rules.dump(rules.parse({}))
             )
     return found
 
