@@ -104,7 +104,8 @@ def wait_until_blocked() -> None:
             cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
             if cursor.fetchone()[0]:
                 return
-            cursor.execute("SELECT pg_sleep(0.005)")
+            # Within a transaction the view would stay as it was first seen.
+            cursor.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.005)")
     raise AssertionError("nobody waited")
 
 
