@@ -133,4 +133,4 @@ def reveal(*, actor: Actor, member_id: int, identity_id: int, reason: str) -> st
             object_id=member_id,
             detail={"identity": identity.kind, "reason": why},
         )
-        return identity.value if identity.sealed is None else encryption.unseal(identity.sealed)
+        return identity.value if identity.sealed is None else encryption.unseal(bytes(identity.sealed))

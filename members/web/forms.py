@@ -67,7 +67,7 @@ class ProfileForm(forms.Form):
     def attribute_rows(self) -> list[tuple[str, str]]:
         """Name and value of each custom attribute, and a few empty rows."""
         if self.is_bound:
-            names, values = self.data.getlist("attribute_name"), self.data.getlist("attribute_value")
+            names, values = (self.data.getlist(name) for name in ("attribute_name", "attribute_value"))  # type: ignore[attr-defined]
             return list(zip(names, values, strict=False))
         known = [(str(name), "" if value is None else str(value)) for name, value in self.member.attributes.items()]
         return known + [("", "")] * SPARE_ATTRIBUTES

@@ -191,7 +191,7 @@ def _offered(item: Filter, params: QueryDict) -> dict[str, Any]:
 
 
 def _chips(params: QueryDict, selection: directory.Selection) -> list[dict[str, str]]:
-    chips = []
+    chips: list[dict[str, str]] = []
     for one in selection.chosen:
         query = params.copy()
         query.pop("cursor", None)

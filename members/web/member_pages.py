@@ -44,7 +44,8 @@ _FORM_FIELDS = {"store_id": "store", "owner_id": "owner"}
 def member_detail(request: HttpRequest, member_id: int) -> HttpResponse:
     """Everything about one member; `?tab=` chooses what fills the middle, `?kind=` narrows the timeline."""
     member = profiles.get(member_id=member_id, actor=request.actor)
-    tab = request.GET.get("tab") if request.GET.get("tab") in dict(TABS) else "timeline"
+    wanted = request.GET.get("tab", "")
+    tab = wanted if wanted in dict(TABS) else "timeline"
     cursor = request.GET.get("cursor") or None
     context: dict[str, Any] = {"member": member, "tab": tab}
     if tab == "timeline":
@@ -162,8 +163,9 @@ def member_edit(request: HttpRequest, member_id: int) -> HttpResponse:
         except Conflict as error:
             conflict = str(error)
             # Saving again then means: over the values that are shown.
-            form.data = form.data.copy()
-            form.data["seen_at"] = member.updated_at.isoformat()
+            data = request.POST.copy()
+            data["seen_at"] = member.updated_at.isoformat()
+            form.data = data
         except DomainError as error:
             name = _FORM_FIELDS.get(str(error.detail.get("field")), error.detail.get("field"))
             form.add_error(name if name in form.fields else None, str(error))

@@ -24,7 +24,8 @@ from scrm.common.errors import DomainError, NotFound
 def store_list(request: HttpRequest) -> HttpResponse:
     """Stores, regions and staff on one page: there are hundreds at most."""
     tabs = [("stores", gettext_lazy("Stores")), ("staff", gettext_lazy("Staff")), ("regions", gettext_lazy("Regions"))]
-    tab = request.GET.get("tab") if request.GET.get("tab") in dict(tabs) else "stores"
+    wanted = request.GET.get("tab", "")
+    tab = wanted if wanted in dict(tabs) else "stores"
     rows = {"stores": organisation.stores, "staff": organisation.staff, "regions": organisation.regions}[tab]()
     return render(
         request,
