@@ -27,7 +27,7 @@ def tag_list(request: HttpRequest) -> HttpResponse:
     found = list(filters.qs)
     counts = tagging.counts(actor=request.actor, now=clock.now())
     for tag in found:
-        tag.members = counts.get(tag.pk, 0)  # type: ignore[attr-defined]  # shown by the template
+        tag.members = counts.get(tag.pk, 0)
     by_group: dict[int, list[Tag]] = {}
     for tag in found:
         by_group.setdefault(tag.group_id, []).append(tag)

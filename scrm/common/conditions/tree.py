@@ -108,29 +108,32 @@ class _Reader:
         self.leaf_count = 0
         self._choices: dict[Any, set[str | int]] = {}
 
-    def refuse(self, path: str, code: str, message: str) -> Any:
-        """Note a fault; the answer is the missing node, so that a reader can end with it."""
+    def refuse(self, path: str, code: str, message: str) -> None:
         self.faults.append(_fault(path, code, message))
-        return None
 
     def node(self, raw: Any, path: str, depth: int) -> Node | None:
         # Checked before going down, so that no input can exhaust the stack.
         if depth > MAX_DEPTH:
-            return self.refuse(path, "too_deep", _too_deep())
+            self.refuse(path, "too_deep", _too_deep())
+            return None
         if not isinstance(raw, dict):
-            return self.refuse(path, "not_an_object", _("This is not a condition."))
+            self.refuse(path, "not_an_object", _("This is not a condition."))
+            return None
         operators = [key for key in raw if key in GROUPS]
         if not operators:
             return self.leaf(raw, path)
         if len(raw) != 1:
-            return self.refuse(path, "unknown_key", _("A group has exactly one of all, any and none."))
+            self.refuse(path, "unknown_key", _("A group has exactly one of all, any and none."))
+            return None
         return self.group(operators[0], raw[operators[0]], path, depth)
 
     def group(self, op: str, children: Any, path: str, depth: int) -> Group | None:
         if not isinstance(children, list):
-            return self.refuse(path, "not_a_list", _("A group holds a list of conditions."))
+            self.refuse(path, "not_a_list", _("A group holds a list of conditions."))
+            return None
         if not children:
-            return self.refuse(path, "empty", _("Add at least one condition."))
+            self.refuse(path, "empty", _("Add at least one condition."))
+            return None
         nodes = []
         for index, child in enumerate(children):
             nodes.append(self.node(child, f"{path}/{op}/{index}", depth + 1))
@@ -141,15 +144,19 @@ class _Reader:
     def leaf(self, raw: dict[str, Any], path: str) -> Leaf | None:
         self.leaf_count += 1
         if self.leaf_count > MAX_LEAVES:
-            return self.refuse(path, "too_many_leaves", _("At most %(count)s conditions.") % {"count": MAX_LEAVES})
+            self.refuse(path, "too_many_leaves", _("At most %(count)s conditions.") % {"count": MAX_LEAVES})
+            return None
         if unknown := next((key for key in raw if key not in _LEAF_KEYS), None):
-            return self.refuse(path, "unknown_key", _("Unknown part: %(key)s") % {"key": str(unknown)[:40]})
+            self.refuse(path, "unknown_key", _("Unknown part: %(key)s") % {"key": str(unknown)[:40]})
+            return None
         key, op = raw.get("field"), raw.get("op")
         found = fields.find(key) if isinstance(key, str) else None
         if found is None:
-            return self.refuse(path, "unknown_field", _("Choose a field."))
+            self.refuse(path, "unknown_field", _("Choose a field."))
+            return None
         if not isinstance(op, str) or op not in found.operators:
-            return self.refuse(path, "wrong_operator", _("Choose how to compare."))
+            self.refuse(path, "wrong_operator", _("Choose how to compare."))
+            return None
         window = None
         params: dict[str, Any] = {}
         try:
@@ -160,7 +167,8 @@ class _Reader:
                 window = values.read_window(raw_window)
             params = self._params(found, raw.get("with"))
         except ValueError as error:
-            return self.refuse(path, "bad_value", str(error))
+            self.refuse(path, "bad_value", str(error))
+            return None
         return Leaf(path, found, op, value, window, params)
 
     def _allowed(self, found: fields.Field) -> Callable[[], set[str | int]] | None:
