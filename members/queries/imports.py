@@ -104,6 +104,11 @@ def source_keys() -> list[str]:
     return list(Source.objects.order_by("key").values_list("key", flat=True)[:200])
 
 
+def source_id(key: str) -> int | None:
+    """The id of a source, None before its first fact."""
+    return Source.objects.filter(key=key).values_list("pk", flat=True).first()
+
+
 def path_of(file: str) -> Path:
     """Where a kept file is. Raises `NotFound` (file_gone) when it was cleared away."""
     path: Path = settings.MEDIA_ROOT / file

@@ -251,6 +251,7 @@ class Importer:
                 batch.end = start = count - 1
                 yield batch
                 batch = Batch()
+            problem: ItemRejected | None = None
             try:
                 values = self._reader.values(row)
                 if self.definition.rows_apart:
@@ -267,8 +268,6 @@ class Importer:
                         self._close(group, batch)
                     continue
                 values, line, problem = {}, None, error
-            else:
-                problem = None
             if last is not None:
                 group = waiting.setdefault(number, _Group(number))
                 held += 1

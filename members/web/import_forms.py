@@ -88,10 +88,8 @@ class MappingForm(forms.Form):
         label=_("Encoding"),
         choices=[("", _("Find out")), ("utf-8", "UTF-8"), ("gb18030", "GB18030 / GBK")],
     )
-    day_first = forms.TypedChoiceField(
+    day_first = forms.ChoiceField(
         required=False,
-        coerce=lambda value: value == "yes",
-        empty_value=False,
         label=_("Dates that end with the year"),
         choices=[("", _("month/day/year")), ("yes", _("day/month/year"))],
     )
@@ -162,7 +160,7 @@ class MappingForm(forms.Form):
                 if column and data[f"column-{index}"]
             },
             encoding=data["encoding"],
-            day_first=data["day_first"],
+            day_first=data["day_first"] == "yes",
             currency=data.get("currency", "CNY"),
             refund_prefix=data.get("refund_prefix", ""),
             rows_apart=data.get("rows_apart", False),

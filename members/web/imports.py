@@ -234,7 +234,7 @@ def import_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     context = _shown(job) | {
         "steps": _steps(4 if job.state == JobState.SUCCEEDED else 3, job.state == JobState.FAILED),
         "reasons": queries.rejected_rows(job),
-        "members_url": f"{reverse('member_list')}?{_source_query(job)}",
+        "members_url": _members_url(job),
         "is_order_file": job.params["kind"] == ImportKind.ORDERS,
         "source": job.params["source"],
     }
@@ -247,8 +247,9 @@ def import_detail(request: HttpRequest, job_id: int) -> HttpResponse:
     return response
 
 
-def _source_query(job: Job) -> str:
-    return f"source={job.params['source']}"
+def _members_url(job: Job) -> str:
+    source_id = queries.source_id(job.params["source"])
+    return reverse("member_list") + (f"?source={source_id}" if source_id else "")
 
 
 def _job(request: HttpRequest, job_id: int) -> Job:
