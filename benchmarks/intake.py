@@ -174,7 +174,7 @@ def post(port: int, secret: str, bodies: list[bytes]) -> None:
         client.request("POST", "/api/v1/events/batch", one, headers)
         response = client.getresponse()
         answer = response.read()
-        assert response.status == 200, answer[:500]
+        assert response.status == 200, (port, answer[:500])
         assert answer.count(b'"status":"accepted"') == BATCH, answer[:500]
     client.close()
 

@@ -80,10 +80,18 @@ class EventView(APIView):
                 for one in Event.objects.filter(message_id__in=[event.message_id for event in events])
             }
             Event.objects.bulk_create(events, ignore_conflicts=True)
+            # Locked in one order, or clients that share members deadlock.
+            list(
+                MemberSummary.objects.filter(member_id__in=set(members.values()))
+                .order_by("member_id")
+                .select_for_update()
+                .values_list("member_id")
+            )
             totals = (
                 Event.objects.filter(member_id__in=set(members.values()))
                 .values("member_id")
                 .annotate(count=Count("id"), last=Max("occurred_at"))
+                .order_by("member_id")
             )
             MemberSummary.objects.bulk_update(
                 [
