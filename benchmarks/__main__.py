@@ -15,9 +15,7 @@ import django
 def available() -> list[str]:
     """The names of all benchmarks."""
     modules = Path(__file__).parent.glob("*.py")
-    return sorted(
-        path.stem for path in modules if "def main(" in path.read_text() and path.stem != "__main__"
-    )
+    return sorted(path.stem for path in modules if "def main(" in path.read_text() and path.stem != "__main__")
 
 
 def members(size: str) -> int:

@@ -1,6 +1,6 @@
 """The Celery application and its queues.
 
-The broker is a hint and Postgres is the truth: a lost task is found again by a sweep, a repeated one does nothing twice.
+The broker is a hint and Postgres is the truth: a sweep finds a lost task again, a repeated one changes nothing.
 """
 
 from __future__ import annotations

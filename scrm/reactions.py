@@ -1,4 +1,4 @@
-"""What follows a landed batch of facts, in order, inside its transaction. Everything slower reads the timeline later."""
+"""What follows a landed batch of facts, in order, inside its transaction. Slower work reads the timeline later."""
 
 from __future__ import annotations
 

@@ -19,4 +19,5 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "analytics.tasks.run_nightly_lifecycle",
         "schedule": crontab(hour="19", minute="30"),
     },
+    "old-import-files": {"task": "members.tasks.remove_old_import_files", "schedule": crontab(hour="20", minute="10")},
 }

@@ -57,9 +57,7 @@ def make_member(*, phone: str | None = None, email: str | None = None, **values:
     return member
 
 
-def make_order(
-    member: Member, *, amount: int = 10_000, paid_at: datetime | None = None, **values: Any
-) -> Order:
+def make_order(member: Member, *, amount: int = 10_000, paid_at: datetime | None = None, **values: Any) -> Order:
     """A paid order of `amount` minor units, and the member's summary brought up to date."""
     paid_at = paid_at or NOW - timedelta(days=10)
     source = values.pop("source", None) or make_source()
@@ -101,12 +99,8 @@ def make_user(
     return user
 
 
-def client_as(
-    role: Role = Role.OPERATOR, *, scope: DataScope = DataScope.ALL, staff: Staff | None = None
-) -> Client:
+def client_as(role: Role = Role.OPERATOR, *, scope: DataScope = DataScope.ALL, staff: Staff | None = None) -> Client:
     """A test client that is logged in as a new user of that role and scope."""
     client = Client()
-    client.force_login(
-        make_user(role, scope=scope, staff=staff), backend="django.contrib.auth.backends.ModelBackend"
-    )
+    client.force_login(make_user(role, scope=scope, staff=staff), backend="django.contrib.auth.backends.ModelBackend")
     return client

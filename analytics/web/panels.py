@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 
 from analytics.queries import rfm, scores
 from analytics.web.presentation import CLASS_TONES, STAGE_TONES
 from scrm.common import palette, panels
-from scrm.common.access import Actor, Permission
+from scrm.common.access import Actor, ConsoleRequest, Permission
 
 
-def member_scores(request: HttpRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
+def member_scores(request: ConsoleRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
     """R, F, M, class, layer and stages with the reasons; the page has checked that the actor may see the member."""
     found = scores.of_member(member_id)
     if not found.scores and found.stage is None:

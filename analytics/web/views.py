@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,7 +21,7 @@ from analytics.queries import rfm as rfm_queries
 from analytics.web import presentation
 from analytics.web.forms import DefinitionForm, LimitsForm, RunForm
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 
 
@@ -36,7 +36,7 @@ def _model(raw: str | None) -> RfmModel | None:
 
 
 @page(allow=Permission.ANALYTICS_VIEW)
-def rfm(request: HttpRequest) -> HttpResponse:
+def rfm(request: ConsoleRequest) -> HttpResponse:
     """Matrix, classes and layers of one model: `?model=`, and `?show=net` for amounts instead of members."""
     model = _model(request.GET.get("model"))
     context: dict[str, Any] = {"models": rfm_queries.models(), "model": model, "run_form": RunForm()}
@@ -58,7 +58,7 @@ def rfm(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.ANALYTICS_RUN)
-def rfm_run(request: HttpRequest, model_id: int) -> HttpResponse:
+def rfm_run(request: ConsoleRequest, model_id: int) -> HttpResponse:
     """Queue a run of a model, as of today or of the day given."""
     form = RunForm(request.POST)
     now = clock.now()
@@ -80,7 +80,7 @@ def rfm_run(request: HttpRequest, model_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page(allow=Permission.ANALYTICS_RUN)
-def rfm_definition(request: HttpRequest, model_id: int) -> HttpResponse:
+def rfm_definition(request: ConsoleRequest, model_id: int) -> HttpResponse:
     """Window, cut points and middles of a model; saving makes its next version."""
     model = _model(str(model_id))
     if model is None:
@@ -106,7 +106,7 @@ def rfm_definition(request: HttpRequest, model_id: int) -> HttpResponse:
 
 
 @page(allow=Permission.ANALYTICS_VIEW)
-def lifecycle(request: HttpRequest) -> HttpResponse:
+def lifecycle(request: ConsoleRequest) -> HttpResponse:
     """Stages and AIPL, who moved last, and the limits."""
     version, limits = lifecycle_queries.current_limits()
     found = lifecycle_queries.distribution(actor=request.actor)
@@ -128,7 +128,7 @@ def lifecycle(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.ANALYTICS_RUN)
-def lifecycle_run(request: HttpRequest) -> HttpResponse:
+def lifecycle_run(request: ConsoleRequest) -> HttpResponse:
     """Queue a run as of today."""
     now = clock.now()
     try:
@@ -141,7 +141,7 @@ def lifecycle_run(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @page(allow=Permission.ANALYTICS_RUN)
-def lifecycle_limits(request: HttpRequest) -> HttpResponse:
+def lifecycle_limits(request: ConsoleRequest) -> HttpResponse:
     """Change the limits; saving makes their next version."""
     version, limits = lifecycle_queries.current_limits()
     form = LimitsForm(request.POST or None, initial={"version": version, **asdict(limits)})

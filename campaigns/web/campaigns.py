@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages as notes
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -18,7 +18,7 @@ from campaigns.operations import campaigns as operations
 from campaigns.queries import campaigns, messages, reports
 from campaigns.rules import lifecycle
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 from scrm.common.pagination import paginate
 
@@ -35,7 +35,7 @@ _GROUPS = {
 
 @require_safe
 @page(allow=Permission.CAMPAIGNS_VIEW)
-def campaign_list(request: HttpRequest) -> HttpResponse:
+def campaign_list(request: ConsoleRequest) -> HttpResponse:
     """Campaigns by state, the latest first."""
     group = request.GET.get("view", "")
     filtered = CampaignFilterSet(request.GET, queryset=campaigns.list_all())
@@ -73,7 +73,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/campaign_list.html", context)
 
 
-def _report_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+def _report_context(request: ConsoleRequest, campaign: Campaign) -> dict[str, Any]:
     report = reports.report(campaign.pk, actor=request.actor)
     return {
         "campaign": campaign,
@@ -94,7 +94,7 @@ def _report_context(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
 
 @require_safe
 @page(allow=Permission.CAMPAIGNS_VIEW)
-def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def campaign_detail(request: ConsoleRequest, campaign_id: int) -> HttpResponse:
     """The report: progress while it runs, the funnel, who was skipped and why, what followed."""
     campaign = campaigns.get(campaign_id)
     if campaign.state == CampaignState.DRAFT and request.actor.may(Permission.CAMPAIGNS_EDIT):
@@ -113,7 +113,7 @@ def campaign_detail(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 @require_safe
 @page(allow=Permission.CAMPAIGNS_VIEW)
-def campaign_members(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def campaign_members(request: ConsoleRequest, campaign_id: int) -> HttpResponse:
     """The members behind a figure of the report, by state and reason."""
     campaign = campaigns.get(campaign_id)
     state, reason = request.GET.get("state", ""), request.GET.get("reason", "")
@@ -145,7 +145,7 @@ def _labelled(rows: Any) -> list[dict[str, Any]]:
 
 @require_POST
 @page(allow=Permission.CAMPAIGNS_SEND)
-def campaign_act(request: HttpRequest, campaign_id: int, act: str) -> HttpResponse:
+def campaign_act(request: ConsoleRequest, campaign_id: int, act: str) -> HttpResponse:
     """Start, pause, resume, stop, or take back a schedule."""
     now = clock.now()
     try:
@@ -172,7 +172,7 @@ def campaign_act(request: HttpRequest, campaign_id: int, act: str) -> HttpRespon
 
 @require_POST
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def campaign_duplicate(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def campaign_duplicate(request: ConsoleRequest, campaign_id: int) -> HttpResponse:
     """A new draft like this one."""
     copy = operations.duplicate(campaign_id=campaign_id, user_id=request.actor.id)
     return redirect("campaign_edit", campaign_id=copy.pk, step="audience")
@@ -180,7 +180,7 @@ def campaign_duplicate(request: HttpRequest, campaign_id: int) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def campaign_delete(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def campaign_delete(request: ConsoleRequest, campaign_id: int) -> HttpResponse:
     """Throw a draft away."""
     try:
         operations.delete_draft(campaign_id=campaign_id)

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages as notes
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,7 +22,7 @@ from campaigns.operations.campaigns import Plan
 from campaigns.queries import accounts, campaigns, contents, preflight, previews, templates
 from campaigns.web.forms import AudienceForm, ContentForm, ScheduleForm, add_problem
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 from tags.queries import segments
 
@@ -43,7 +43,7 @@ def _steps(campaign: Campaign | None, current: str) -> list[dict[str, Any]]:
 
 
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def campaign_new(request: HttpRequest) -> HttpResponse:
+def campaign_new(request: ConsoleRequest) -> HttpResponse:
     """Step 1 of a campaign that does not exist yet; `?segment=` fills it in."""
     initial: dict[str, Any] = {}
     if request.GET.get("segment", "").isdigit():
@@ -61,7 +61,7 @@ def campaign_new(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def campaign_edit(request: HttpRequest, campaign_id: int, step: str) -> HttpResponse:
+def campaign_edit(request: ConsoleRequest, campaign_id: int, step: str) -> HttpResponse:
     """One step of a draft. Saving moves on; an older form than the campaign is refused with both told apart."""
     campaign = campaigns.get(campaign_id)
     if campaign.state not in operations.EDITABLE:
@@ -85,7 +85,7 @@ def campaign_edit(request: HttpRequest, campaign_id: int, step: str) -> HttpResp
     return _page(request, campaign, step, form)
 
 
-def _form(request: HttpRequest, campaign: Campaign, step: str) -> forms.Form:
+def _form(request: ConsoleRequest, campaign: Campaign, step: str) -> forms.Form:
     initial = dataclasses.asdict(Plan.of(campaign))
     data = request.POST or None
     match step:
@@ -99,7 +99,7 @@ def _form(request: HttpRequest, campaign: Campaign, step: str) -> forms.Form:
             return ScheduleForm(data, initial={**initial, "when": "at" if campaign.scheduled_at else "now"})
 
 
-def _page(request: HttpRequest, campaign: Campaign | None, step: str, form: forms.Form) -> HttpResponse:
+def _page(request: ConsoleRequest, campaign: Campaign | None, step: str, form: forms.Form) -> HttpResponse:
     context: dict[str, Any] = {
         "campaign": campaign,
         "form": form,
@@ -118,7 +118,7 @@ def _page(request: HttpRequest, campaign: Campaign | None, step: str, form: form
     return render(request, f"campaigns/compose_{step}.html", context, status=422 if form.errors else 200)
 
 
-def _check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def _check_page(request: ConsoleRequest, campaign: Campaign) -> HttpResponse:
     now = clock.now()
     context: dict[str, Any] = {"campaign": campaign, "step": "check", "steps": _steps(campaign, "check")}
     try:
@@ -142,13 +142,15 @@ def _check_page(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     return render(request, "campaigns/compose_check.html", context)
 
 
-def _reach(request: HttpRequest, segment_id: int) -> dict[str, Any]:
+def _reach(request: ConsoleRequest, segment_id: int) -> dict[str, Any]:
     found = segments.preview_of(segments.get(segment_id), actor=request.actor, as_of=clock.now())
     shown = [(kind.label, found.reachable.get(kind.value, 0)) for kind in ChannelKind]
     return {"total": found.total, "channels": shown}
 
 
-def _preview(request: HttpRequest, subject: str, body: str, segment_id: int | None, after: int = 0) -> dict[str, Any]:
+def _preview(
+    request: ConsoleRequest, subject: str, body: str, segment_id: int | None, after: int = 0
+) -> dict[str, Any]:
     member_id = previews.sample_member(actor=request.actor, segment_id=segment_id, after=after, now=clock.now())
     if member_id is None:
         return {"preview": None, "preview_problem": _("Nobody is in the audience.")}
@@ -160,7 +162,7 @@ def _preview(request: HttpRequest, subject: str, body: str, segment_id: int | No
 
 @require_safe
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def audience_reach(request: HttpRequest) -> HttpResponse:
+def audience_reach(request: ConsoleRequest) -> HttpResponse:
     """How many members the chosen segment has, and how many each channel reaches."""
     chosen = request.GET.get("segment_id", "")
     reach = _reach(request, int(chosen)) if chosen.isdigit() else None
@@ -169,7 +171,7 @@ def audience_reach(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def message_preview(request: HttpRequest) -> HttpResponse:
+def message_preview(request: ConsoleRequest) -> HttpResponse:
     """The message that is being written, as a real member would get it."""
     segment, after = request.POST.get("segment", ""), request.POST.get("after", "")
     context = _preview(
@@ -184,7 +186,7 @@ def message_preview(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def campaign_test(request: HttpRequest, campaign_id: int) -> HttpResponse:
+def campaign_test(request: ConsoleRequest, campaign_id: int) -> HttpResponse:
     """Send one message as a test, to the sandbox or to an address of one's own."""
     campaign = campaigns.get(campaign_id)
     member, account = request.POST.get("member", ""), request.POST.get("account", "")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from campaigns.queries import campaigns, messages
 from scrm.common import palette, panels
-from scrm.common.access import Actor, Permission
+from scrm.common.access import Actor, ConsoleRequest, Permission
 from tags.queries import segments
 
 
-def _messages_of_member(request: HttpRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
+def _messages_of_member(request: ConsoleRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
     if not request.actor.may(Permission.CAMPAIGNS_VIEW):
         return None
     rows = [

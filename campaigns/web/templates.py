@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages as notes
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -17,14 +17,14 @@ from campaigns.queries import contents, messages, templates
 from campaigns.web.composer import _preview
 from campaigns.web.forms import TemplateForm, add_problem
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 from scrm.common.pagination import paginate
 
 
 @require_safe
 @page(allow=Permission.CAMPAIGNS_VIEW)
-def template_list(request: HttpRequest) -> HttpResponse:
+def template_list(request: ConsoleRequest) -> HttpResponse:
     """Every template, the latest changed first."""
     channel = request.GET.get("channel", "")
     rows = list(templates.list_all(channel=channel if channel in ChannelKind.values else "")[:500])
@@ -36,7 +36,7 @@ def template_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def template_new(request: HttpRequest) -> HttpResponse:
+def template_new(request: ConsoleRequest) -> HttpResponse:
     """Write a new template."""
     form = TemplateForm(request.POST or None, initial={"channel": ChannelKind.SANDBOX})
     if request.method == "POST" and form.is_valid():
@@ -51,7 +51,7 @@ def template_new(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def template_edit(request: HttpRequest, template_id: int) -> HttpResponse:
+def template_edit(request: ConsoleRequest, template_id: int) -> HttpResponse:
     """Change a template; campaigns made from it keep their words."""
     template = templates.get(template_id)
     initial = {"name": template.name, "channel": template.channel, "subject": template.subject, "body": template.body}
@@ -77,7 +77,7 @@ def template_edit(request: HttpRequest, template_id: int) -> HttpResponse:
     return _page(request, form, template)
 
 
-def _page(request: HttpRequest, form: TemplateForm, template: MessageTemplate | None) -> HttpResponse:
+def _page(request: ConsoleRequest, form: TemplateForm, template: MessageTemplate | None) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "template": template,
@@ -90,7 +90,7 @@ def _page(request: HttpRequest, form: TemplateForm, template: MessageTemplate | 
 
 @require_POST
 @page(allow=Permission.CAMPAIGNS_EDIT)
-def template_delete(request: HttpRequest, template_id: int) -> HttpResponse:
+def template_delete(request: ConsoleRequest, template_id: int) -> HttpResponse:
     """Remove a template that no campaign was made from."""
     try:
         operations.delete(template_id=template_id)
@@ -103,7 +103,7 @@ def template_delete(request: HttpRequest, template_id: int) -> HttpResponse:
 
 @require_safe
 @page(allow=Permission.CAMPAIGNS_VIEW)
-def sandbox_inbox(request: HttpRequest) -> HttpResponse:
+def sandbox_inbox(request: ConsoleRequest) -> HttpResponse:
     """What the sandbox received, newest first: nothing in it went to anybody."""
     member = request.GET.get("member", "")
     rows = messages.sandbox(actor=request.actor, member_id=int(member[:18]) if member.isdigit() else None)

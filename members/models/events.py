@@ -29,8 +29,12 @@ class Event(models.Model):
     placement = Placement.MEMBER
 
     id = models.UUIDField(primary_key=True, db_default=models.Func(function="uuidv7"))
-    member = models.ForeignKey("members.Member", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
-    source = models.ForeignKey("members.Source", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    member = models.ForeignKey(
+        "members.Member", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    source = models.ForeignKey(
+        "members.Source", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
     type = models.ForeignKey(EventType, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
     message_id = models.CharField(max_length=128)
     occurred_at = models.DateTimeField()

@@ -38,9 +38,7 @@ class Member(models.Model):
         # Created by the thousand: an insert is a fact of the intake, a change is what the audit log is for.
         triggers = [audited(insert=False)]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=MemberStatus.values), name="member_status_known"
-            ),
+            models.CheckConstraint(condition=models.Q(status__in=MemberStatus.values), name="member_status_known"),
             models.CheckConstraint(condition=models.Q(gender__in=["", "f", "m"]), name="member_gender_known"),
             models.CheckConstraint(
                 condition=models.Q(status="merged", merged_into__isnull=False)
@@ -51,13 +49,9 @@ class Member(models.Model):
         indexes = [
             models.Index(fields=["-joined_at", "-id"], name="member_by_joined"),
             models.Index(fields=["store", "-id"], name="member_by_store"),
-            models.Index(
-                fields=["owner", "-id"], condition=models.Q(owner__isnull=False), name="member_by_owner"
-            ),
+            models.Index(fields=["owner", "-id"], condition=models.Q(owner__isnull=False), name="member_by_owner"),
             models.Index(fields=["city", "-id"], name="member_by_city"),
-            models.Index(
-                fields=["name", "id"], name="member_by_name", opclasses=["varchar_pattern_ops", "int8_ops"]
-            ),
+            models.Index(fields=["name", "id"], name="member_by_name", opclasses=["varchar_pattern_ops", "int8_ops"]),
         ]
 
     def __str__(self) -> str:

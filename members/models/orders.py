@@ -15,9 +15,7 @@ class OrderNumber(models.Model):
     pk = models.CompositePrimaryKey("source_id", "external_number")
     source = models.ForeignKey("members.Source", models.PROTECT, related_name="+", db_index=False)
     external_number = models.CharField(max_length=64)
-    member = models.ForeignKey(
-        "members.Member", models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    member = models.ForeignKey("members.Member", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     order_id = models.UUIDField()
 
 
@@ -109,17 +107,13 @@ class OrderLine(models.Model):
     line_number = models.IntegerField()
     product = models.ForeignKey("members.Product", models.PROTECT, related_name="+", db_index=False)
     quantity = models.IntegerField()
-    unit_price = models.DecimalField(
-        max_digits=14, decimal_places=4
-    )  # in major units: shops price below the cent
+    unit_price = models.DecimalField(max_digits=14, decimal_places=4)  # in major units: shops price below the cent
     amount = models.BigIntegerField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["order", "line_number", "member"], name="order_line_once"),
-            models.CheckConstraint(
-                condition=models.Q(quantity__gt=0, amount__gte=0), name="order_line_positive"
-            ),
+            models.CheckConstraint(condition=models.Q(quantity__gt=0, amount__gte=0), name="order_line_positive"),
         ]
 
 
@@ -146,9 +140,7 @@ class Refund(models.Model):
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="refund_positive"),
         ]
         indexes = [
-            models.Index(
-                fields=["member", "-refunded_at"], include=["amount", "order"], name="refund_of_member"
-            ),
+            models.Index(fields=["member", "-refunded_at"], include=["amount", "order"], name="refund_of_member"),
             models.Index(fields=["order"], condition=models.Q(order__isnull=False), name="refund_of_order"),
             models.Index(
                 fields=["source", "order_number"],

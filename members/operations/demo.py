@@ -68,9 +68,7 @@ def load(
                 block = min(BLOCK, members + 1 - first)
                 rng = np.random.default_rng([seed, first])
                 crowd = people.make(rng=rng, first_id=first, count=block, until=until)
-                orders = shopping.make(
-                    rng=rng, people=crowd, until=until, orders_per_member=orders_per_member
-                )
+                orders = shopping.make(rng=rng, people=crowd, until=until, orders_per_member=orders_per_member)
                 stores = organisation.homes(rng, crowd)
                 _load_people(crowd, stores, organisation)
                 _load_consents(rng, crowd)
@@ -126,9 +124,9 @@ class _Organisation:
         ]
         self.products = np.array(
             [
-                Product.objects.get_or_create(
-                    sku=sku, defaults={"name": name, "category": category, "price": price}
-                )[0].pk
+                Product.objects.get_or_create(sku=sku, defaults={"name": name, "category": category, "price": price})[
+                    0
+                ].pk
                 for sku, name, category, price in shopping.products()
             ],
             np.int64,
@@ -243,14 +241,10 @@ def _load_consents(rng: np.random.Generator, crowd: People) -> None:
 _STATES = ("completed", "paid", "closed")
 
 
-def _load_orders(
-    rng: np.random.Generator, orders: Orders, stores: np.ndarray, organisation: _Organisation
-) -> None:
+def _load_orders(rng: np.random.Generator, orders: Orders, stores: np.ndarray, organisation: _Organisation) -> None:
     total = len(orders.member_id)
     order_ids = bulk.uuids(rng, orders.ordered)
-    numbers = np.char.add(
-        "D", np.char.zfill((orders.member_id * 1000 + _ordinals(orders.member)).astype(str), 12)
-    )
+    numbers = np.char.add("D", np.char.zfill((orders.member_id * 1000 + _ordinals(orders.member)).astype(str), 12))
     numbers = numbers.astype("S13").view("V13")
     source = np.full(total, organisation.source, np.int64)
     online = np.array([0, *organisation.online], np.int64)
@@ -336,17 +330,13 @@ def _load_events(
     idle = rng.random(len(crowd)) < 0.6
     ids = np.arange(crowd.first_id, crowd.first_id + len(crowd), dtype=np.int64)
     member_id = np.concatenate([orders.member_id[before], ids[idle]])
-    quiet = crowd.joined[idle] + (rng.random(int(idle.sum())) ** 0.6 * (until - crowd.joined[idle])).astype(
-        np.int64
-    )
+    quiet = crowd.joined[idle] + (rng.random(int(idle.sum())) ** 0.6 * (until - crowd.joined[idle])).astype(np.int64)
     at = np.concatenate([orders.ordered[before] - rng.integers(300, 2 * DAY, int(before.sum())), quiet])
     at = np.maximum(at, crowd.joined[member_id - crowd.first_id])
     kind = rng.choice(len(_EVENT_KEYS), len(member_id), p=[0.5, 0.14, 0.22, 0.1, 0.04])
     product = rng.integers(0, len(organisation.products), len(member_id))
     skus = np.array([row[0] for row in shopping.products()])
-    message = np.char.add(
-        "e", np.char.zfill((crowd.first_id * 1000 + np.arange(len(member_id))).astype(str), 14)
-    )
+    message = np.char.add("e", np.char.zfill((crowd.first_id * 1000 + np.arange(len(member_id))).astype(str), 14))
     properties = np.char.add(np.char.add('{"sku": "', skus[product]), '"}')
     body = np.char.add("\x01", properties).astype("S")
     bulk.copy_columns(

@@ -52,9 +52,7 @@ def member_sql(actor: Actor, alias: str = "m") -> tuple[str, list[Any]]:
         case DataScope.ALL:
             return "TRUE", []
         case DataScope.REGION:
-            return f"{alias}.store_id IN (SELECT id FROM members_store WHERE region_id = %s)", [
-                actor.region_id or -1
-            ]
+            return f"{alias}.store_id IN (SELECT id FROM members_store WHERE region_id = %s)", [actor.region_id or -1]
         case DataScope.STORE:
             return f"{alias}.store_id = %s", [actor.store_id or -1]
         case DataScope.OWN:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core import signing
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from members.rules.tables import Layout, Row
 from members.web.import_forms import FIELD_LABELS, MappingForm, UploadForm
 from members.web.import_samples import SAMPLES
 from scrm.common import clock, jobs
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
@@ -46,7 +46,7 @@ def _steps(current: int, failed: bool = False) -> list[dict[str, str]]:
 
 
 @page(allow=Permission.IMPORT)
-def import_list(request: HttpRequest) -> HttpResponse:
+def import_list(request: ConsoleRequest) -> HttpResponse:
     """Imports, newest first, and the saved mappings. Answers only the rows to an htmx "load more"."""
     found = paginate(queries.jobs_of(request.actor), order=[("id", True)], cursor=request.GET.get("cursor"), size=30)
     more = request.htmx and "cursor" in request.GET
@@ -76,7 +76,7 @@ def _shown(job: Job) -> dict[str, Any]:
 
 
 @page(allow=Permission.IMPORT)
-def import_new(request: HttpRequest) -> HttpResponse:
+def import_new(request: ConsoleRequest) -> HttpResponse:
     """Take the file; what it is, is read from its content."""
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
@@ -103,7 +103,7 @@ def import_new(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.IMPORT)
-def import_map(request: HttpRequest, token: str) -> HttpResponse:
+def import_map(request: ConsoleRequest, token: str) -> HttpResponse:
     """Map the columns of an uploaded file, check its first rows, and start the import."""
     try:
         ticket = signing.loads(token, salt=_SALT, max_age=_TOKEN_SECONDS)
@@ -169,7 +169,7 @@ def _samples(layout: Layout, rows: list[Row]) -> list[list[str]]:
     return found
 
 
-def _proceed(request: HttpRequest, form: MappingForm, ticket: dict[str, str]) -> HttpResponse | None:
+def _proceed(request: ConsoleRequest, form: MappingForm, ticket: dict[str, str]) -> HttpResponse | None:
     """Check or run, by the button that was pressed. None goes back to the mapping."""
     definition = form.definition()
     source = form.cleaned_data["source"]
@@ -228,7 +228,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 @page(allow=Permission.IMPORT)
-def import_detail(request: HttpRequest, job_id: int) -> HttpResponse:
+def import_detail(request: ConsoleRequest, job_id: int) -> HttpResponse:
     """One import: progress while it runs (htmx polls the same address), then what came of it."""
     job = _job(request, job_id)
     context = _shown(job) | {
@@ -252,7 +252,7 @@ def _members_url(job: Job) -> str:
     return reverse("member_list") + (f"?source={source_id}" if source_id else "")
 
 
-def _job(request: HttpRequest, job_id: int) -> Job:
+def _job(request: ConsoleRequest, job_id: int) -> Job:
     try:
         return queries.job_of(request.actor, job_id)
     except DomainError as error:
@@ -261,14 +261,14 @@ def _job(request: HttpRequest, job_id: int) -> Job:
 
 @require_POST
 @page(allow=Permission.IMPORT)
-def import_cancel(request: HttpRequest, job_id: int) -> HttpResponse:
+def import_cancel(request: ConsoleRequest, job_id: int) -> HttpResponse:
     """Ask an import to stop; what it has taken so far stays."""
     jobs.request_cancel(job_id=_job(request, job_id).pk)
     return redirect("import_detail", job_id)
 
 
 @page(allow=Permission.IMPORT)
-def import_errors(request: HttpRequest, job_id: int) -> FileResponse:
+def import_errors(request: ConsoleRequest, job_id: int) -> FileResponse:
     """Download the rows that were not taken."""
     job = _job(request, job_id)
     if not job.error_file:
@@ -281,7 +281,7 @@ def import_errors(request: HttpRequest, job_id: int) -> FileResponse:
 
 
 @page(allow=Permission.IMPORT)
-def import_template(request: HttpRequest, kind: str) -> HttpResponse:
+def import_template(request: ConsoleRequest, kind: str) -> HttpResponse:
     """An example file with the columns that are recognised by themselves."""
     if kind not in SAMPLES:
         raise Http404
@@ -294,7 +294,7 @@ def import_template(request: HttpRequest, kind: str) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.IMPORT)
-def import_mapping_delete(request: HttpRequest) -> HttpResponse:
+def import_mapping_delete(request: ConsoleRequest) -> HttpResponse:
     """Forget a saved mapping."""
     try:
         operations.delete_mapping(name=request.POST.get("name", ""))

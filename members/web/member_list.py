@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import FileResponse, Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -22,7 +22,7 @@ from members.filtersets import MemberFilterSet
 from members.operations import exports
 from members.queries import directory
 from scrm.common import clock, panels
-from scrm.common.access import Actor, Permission, page
+from scrm.common.access import Actor, ConsoleRequest, Permission, page
 from scrm.common.errors import Invalid
 from scrm.common.member_filters import Filter, groups
 from scrm.common.models import Job, SavedView
@@ -46,7 +46,7 @@ QUICK = ("stage", "rfm_class", "city")
 
 
 @page(allow=Permission.MEMBERS_VIEW)
-def member_list(request: HttpRequest) -> HttpResponse:
+def member_list(request: ConsoleRequest) -> HttpResponse:
     """The list at an address. Answers only rows to an htmx "load more"."""
     actor: Actor = request.actor
     cursor = request.GET.get("cursor")
@@ -86,14 +86,14 @@ def member_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.MEMBERS_VIEW)
-def member_count(request: HttpRequest) -> HttpResponse:
+def member_count(request: ConsoleRequest) -> HttpResponse:
     """The exact number of members at a list address, for whoever asks for it."""
     queryset = directory.matching(actor=request.actor, params=request.GET)
     return render(request, "members/member_count.html", {"count": directory.count(queryset, exact=True)})
 
 
 @page(allow=Permission.MEMBERS_VIEW)
-def member_filters(request: HttpRequest) -> HttpResponse:
+def member_filters(request: ConsoleRequest) -> HttpResponse:
     """The panel with every filter, filled in as the address says."""
     actor: Actor = request.actor
     shown = [
@@ -111,7 +111,7 @@ def member_filters(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.EXPORT)
-def member_export(request: HttpRequest) -> HttpResponse:
+def member_export(request: ConsoleRequest) -> HttpResponse:
     """Queue an export of the view, or of the rows chosen in it."""
     params = QueryDict(request.POST.get("query", "")[:4000], mutable=True)
     chosen = request.POST.getlist("id")
@@ -133,7 +133,7 @@ def member_export(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.EXPORT)
-def member_export_file(request: HttpRequest, job_id: int) -> FileResponse:
+def member_export_file(request: ConsoleRequest, job_id: int) -> FileResponse:
     """The finished file, for the person who asked for it and for nobody else."""
     job = get_object_or_404(Job, pk=job_id, kind=exports.KIND, state=JobState.SUCCEEDED, created_by_id=request.actor.id)
     path = exports.path_of(job)
@@ -208,7 +208,7 @@ def _chips(params: QueryDict, selection: directory.Selection) -> list[dict[str, 
     return chips
 
 
-def _views(request: HttpRequest, actor: Actor) -> dict[str, Any]:
+def _views(request: ConsoleRequest, actor: Actor) -> dict[str, Any]:
     """The tabs: built-in views, then one's own and the shared ones; which one the address is."""
     month_ago = (clock.shop_date(clock.now()) - timedelta(days=30)).isoformat()
     tabs: list[dict[str, Any]] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -21,7 +21,7 @@ from members.queries import consents, directory, profiles, timeline
 from members.web.forms import ProfileForm
 from members.web.timeline import present
 from scrm.common import clock, panels
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import Conflict, DomainError, NotFound
 
 TABS = [
@@ -41,7 +41,7 @@ _FORM_FIELDS = {"store_id": "store", "owner_id": "owner"}
 
 
 @page(allow=Permission.MEMBERS_VIEW)
-def member_detail(request: HttpRequest, member_id: int) -> HttpResponse:
+def member_detail(request: ConsoleRequest, member_id: int) -> HttpResponse:
     """Everything about one member; `?tab=` chooses what fills the middle, `?kind=` narrows the timeline."""
     member = profiles.get(member_id=member_id, actor=request.actor)
     wanted = request.GET.get("tab", "")
@@ -62,7 +62,7 @@ def member_detail(request: HttpRequest, member_id: int) -> HttpResponse:
     return render(request, "members/member_detail.html", context | _profile(request, member, tab))
 
 
-def _timeline(request: HttpRequest, member: Member, cursor: str | None) -> dict[str, Any]:
+def _timeline(request: ConsoleRequest, member: Member, cursor: str | None) -> dict[str, Any]:
     kind = request.GET.get("kind", "")
     found = timeline.of_member(member.pk, kind=kind, cursor=cursor)
     return {
@@ -76,7 +76,7 @@ def _timeline(request: HttpRequest, member: Member, cursor: str | None) -> dict[
     }
 
 
-def _profile(request: HttpRequest, member: Member, tab: str) -> dict[str, Any]:
+def _profile(request: ConsoleRequest, member: Member, tab: str) -> dict[str, Any]:
     summary = profiles.summary_of(member)
     directory.decorate([member])
     shown: dict[str, Any] = member.shown  # type: ignore[attr-defined]
@@ -128,7 +128,7 @@ def _audit_address(member: Member) -> str | None:
 @require_POST
 @never_cache
 @page(allow=Permission.MEMBERS_REVEAL)
-def member_reveal(request: HttpRequest, member_id: int, identity_id: int) -> HttpResponse:
+def member_reveal(request: ConsoleRequest, member_id: int, identity_id: int) -> HttpResponse:
     """The full value of one identity, shown once; the look is on the audit log."""
     context: dict[str, Any] = {"identity_id": identity_id, "member_id": member_id}
     try:
@@ -146,7 +146,7 @@ def member_reveal(request: HttpRequest, member_id: int, identity_id: int) -> Htt
 
 
 @page(allow=Permission.MEMBERS_EDIT)
-def member_edit(request: HttpRequest, member_id: int) -> HttpResponse:
+def member_edit(request: ConsoleRequest, member_id: int) -> HttpResponse:
     """The profile form; a conflict shows the values that stand now beside what was typed."""
     member = profiles.get(member_id=member_id, actor=request.actor)
     form = ProfileForm(request.POST or None, member=member)
@@ -182,7 +182,7 @@ def member_edit(request: HttpRequest, member_id: int) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.MEMBERS_EDIT)
-def member_consent(request: HttpRequest, member_id: int) -> HttpResponse:
+def member_consent(request: ConsoleRequest, member_id: int) -> HttpResponse:
     """Record what the member said about one channel and purpose."""
     member = profiles.get(member_id=member_id, actor=request.actor)
     now = clock.now()

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy
 from members.operations import organisation as organisation_acts
 from members.queries import organisation
 from members.web.forms import RegionForm, StaffForm, StoreForm
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, NotFound
 
 
 @page(allow=Permission.SETTINGS)
-def store_list(request: HttpRequest) -> HttpResponse:
+def store_list(request: ConsoleRequest) -> HttpResponse:
     """Stores, regions and staff on one page: there are hundreds at most."""
     tabs = [("stores", gettext_lazy("Stores")), ("staff", gettext_lazy("Staff")), ("regions", gettext_lazy("Regions"))]
     wanted = request.GET.get("tab", "")
@@ -39,7 +39,7 @@ def store_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.SETTINGS)
-def store_edit(request: HttpRequest, store_id: int | None = None) -> HttpResponse:
+def store_edit(request: ConsoleRequest, store_id: int | None = None) -> HttpResponse:
     """A new store, or an existing one."""
     store = _one(organisation.stores(), store_id)
     form = StoreForm(
@@ -61,7 +61,7 @@ def store_edit(request: HttpRequest, store_id: int | None = None) -> HttpRespons
 
 
 @page(allow=Permission.SETTINGS)
-def staff_edit(request: HttpRequest, staff_id: int | None = None) -> HttpResponse:
+def staff_edit(request: ConsoleRequest, staff_id: int | None = None) -> HttpResponse:
     """A new member of staff, or an existing one."""
     staff = _one(organisation.staff(), staff_id)
     form = StaffForm(
@@ -83,7 +83,7 @@ def staff_edit(request: HttpRequest, staff_id: int | None = None) -> HttpRespons
 
 
 @page(allow=Permission.SETTINGS)
-def region_edit(request: HttpRequest, region_id: int | None = None) -> HttpResponse:
+def region_edit(request: ConsoleRequest, region_id: int | None = None) -> HttpResponse:
     """A new region, or an existing one."""
     region = _one(organisation.regions(), region_id)
     form = RegionForm(request.POST or None, initial={"code": region.code, "name": region.name} if region else None)
@@ -116,11 +116,11 @@ def _saved(form: forms.Form, save: Any) -> bool:
     return True
 
 
-def _back(request: HttpRequest, tab: str) -> HttpResponse:
+def _back(request: ConsoleRequest, tab: str) -> HttpResponse:
     messages.success(request, _("Saved."))
     return redirect(f"{reverse('store_list')}?tab={tab}")
 
 
-def _form(request: HttpRequest, form: forms.Form, row: Any, new: str | Promise, tab: str) -> HttpResponse:
+def _form(request: ConsoleRequest, form: forms.Form, row: Any, new: str | Promise, tab: str) -> HttpResponse:
     context = {"form": form, "heading": str(row) if row else new, "tab": tab}
     return render(request, "members/store_edit.html", context, status=422 if form.errors else 200)

@@ -115,9 +115,7 @@ class ConsoleRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-def page(
-    *, allow: Permission | None
-) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+def page(*, allow: Permission | None) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Declare what a page asks for. `None` is for the few pages that anybody may open (a tracking pixel, health).
 
     Guarantees: without a login, the login page; without the permission, 403. `request.actor` is set by the middleware.

@@ -32,7 +32,9 @@ def create(
     """
     unknown = set(scopes) - set(Permission.values)
     if unknown or not scopes:
-        raise Invalid(_("Unknown scope: %s") % ", ".join(sorted(unknown) or ["-"]), code="unknown_scope", field="scopes")
+        raise Invalid(
+            _("Unknown scope: %s") % ", ".join(sorted(unknown) or ["-"]), code="unknown_scope", field="scopes"
+        )
     for address in allowed_ips or []:
         try:
             ipaddress.ip_network(address, strict=False)

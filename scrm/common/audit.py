@@ -56,13 +56,11 @@ def audited(*also_hidden: str, insert: bool = True) -> pgtrigger.Trigger:
             VALUES (clock_timestamp(), COALESCE(NULLIF(current_setting('scrm.actor', true), ''), 'system'),
                     lower(TG_OP), TG_TABLE_NAME, COALESCE(new_row, old_row) ->> 'id', COALESCE(diff, '{{}}'));
             RETURN NULL;
-        """,
+        """,  # noqa: E501  # its text is part of the migrations
     )
 
 
-def record(
-    *, action: str, object_type: str, object_id: int | str | None, detail: dict[str, Any] | None = None
-) -> None:
+def record(*, action: str, object_type: str, object_id: int | str | None, detail: dict[str, Any] | None = None) -> None:
     """Write an entry for an act that changed no audited row. Call it inside the act's transaction."""
     from scrm.common.models import AuditEntry  # noqa: PLC0415  # the models' triggers are declared with this module
 
@@ -72,7 +70,6 @@ def record(
         object_type=object_type,
         object_id=None if object_id is None else str(object_id),
         changes={
-            key: [None, str(value) if isinstance(value, Promise) else value]
-            for key, value in (detail or {}).items()
+            key: [None, str(value) if isinstance(value, Promise) else value] for key, value in (detail or {}).items()
         },
     )

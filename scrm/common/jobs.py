@@ -128,12 +128,8 @@ def announce(job_id: int) -> None:
 def request_cancel(*, job_id: int) -> None:
     """Ask a job to stop. A queued one is cancelled at once; a finished one stays as it is."""
     with atomic():
-        Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
-            cancel_requested=True
-        )
-        Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(
-            state=JobState.CANCELLED, finished_at=clock.now()
-        )
+        Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING]).update(cancel_requested=True)
+        Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(state=JobState.CANCELLED, finished_at=clock.now())
 
 
 def run(*, job_id: int, watch: Watch | None = None) -> None:

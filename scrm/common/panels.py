@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
+
+from scrm.common.access import ConsoleRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Badge:
 
 
 # (template, context), or None when there is nothing to show to this actor.
-Panel = Callable[[HttpRequest, int], tuple[str, dict[str, Any]] | None]
+Panel = Callable[[ConsoleRequest, int], tuple[str, dict[str, Any]] | None]
 # Member ids of one page of a list → badges per row, fetched with one query.
 RowValues = Callable[[Sequence[int]], dict[int, Sequence[Badge]]]
 
@@ -38,7 +39,7 @@ def register(place: str, name: str, panel: Panel) -> None:
     _panels.setdefault(place, {})[name] = panel
 
 
-def render(place: str, request: HttpRequest, object_id: int) -> list[tuple[str, SafeString]]:
+def render(place: str, request: ConsoleRequest, object_id: int) -> list[tuple[str, SafeString]]:
     """(name, HTML) of every panel that has something to show."""
     rendered = []
     for name, panel in _panels.get(place, {}).items():

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from scrm.common import api_keys, clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 from scrm.common.models import ApiKey
 from scrm.console.forms import ApiKeyForm
 
 
 @page(allow=Permission.SETTINGS)
-def api_key_list(request: HttpRequest) -> HttpResponse:
+def api_key_list(request: ConsoleRequest) -> HttpResponse:
     """All keys; a new one is created here and shown this once."""
     form = ApiKeyForm(request.POST or None)
     secret = None
@@ -39,7 +39,7 @@ def api_key_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.SETTINGS)
-def api_key_revoke(request: HttpRequest, key_id: int) -> HttpResponse:
+def api_key_revoke(request: ConsoleRequest, key_id: int) -> HttpResponse:
     """A revoked key is refused from the next request on; it cannot be given back."""
     api_keys.revoke(key_id=key_id, now=clock.now())
     return redirect("api_key_list")

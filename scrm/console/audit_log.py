@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.models import AuditEntry, User
 from scrm.common.pagination import paginate
 
@@ -18,7 +18,7 @@ def _labels() -> dict[str, str]:
 
 
 @page(allow=Permission.AUDIT_VIEW)
-def audit_list(request: HttpRequest) -> HttpResponse:
+def audit_list(request: ConsoleRequest) -> HttpResponse:
     """Entries newest first, filtered by `?object_type=&object_id=&actor=&action=`; each with its changes."""
     filters = {
         name: value.replace("\0", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,16 +12,18 @@ from django.utils.translation import gettext as _
 from analytics.queries import dashboard as figures
 from campaigns.queries import campaigns
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 
 
 @page(allow=Permission.HOME)
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: ConsoleRequest) -> HttpResponse:
     """Key figures of the members in the actor's scope, filtered by `?source=`."""
     source = request.GET.get("source") or None
     context: dict[str, Any] = figures.overview(actor=request.actor, source=source, now=clock.now())
     context["source"] = source
-    context["recent_campaigns"] = list(campaigns.list_all().order_by("-pk")[:5]) if request.actor.may(Permission.CAMPAIGNS_VIEW) else []
+    context["recent_campaigns"] = (
+        list(campaigns.list_all().order_by("-pk")[:5]) if request.actor.may(Permission.CAMPAIGNS_VIEW) else []
+    )
     context["checklist"] = _checklist(context, bool(context["recent_campaigns"]))
     return render(request, "console/dashboard.html", context)
 

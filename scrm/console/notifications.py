@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.models import Notification
 from scrm.common.pagination import paginate
 
 
 @page(allow=Permission.HOME)
-def notification_list(request: HttpRequest) -> HttpResponse:
+def notification_list(request: ConsoleRequest) -> HttpResponse:
     """The actor's notifications, newest first, in their language."""
     found = paginate(
         Notification.objects.filter(user_id=request.actor.id),
@@ -40,7 +40,7 @@ def notification_list(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.HOME)
-def notifications_read(request: HttpRequest) -> HttpResponse:
+def notifications_read(request: ConsoleRequest) -> HttpResponse:
     """Mark all of the actor's notifications read."""
     Notification.objects.filter(user_id=request.actor.id, read_at=None).update(read_at=clock.now())
     return redirect("notification_list")

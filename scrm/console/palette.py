@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from scrm.common import palette as registry
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.console.navigation import GROUPS
 
 
 @page(allow=Permission.HOME)
-def palette(request: HttpRequest) -> HttpResponse:
+def palette(request: ConsoleRequest) -> HttpResponse:
     """The list behind the palette's search field: pages whose name contains the words, then what the apps find."""
     query = request.GET.get("q", "").strip()[:80]
     pages = [

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.transactions import atomic
 from scrm.console.forms import ProfileForm
 
 
 @page(allow=Permission.HOME)
-def profile(request: HttpRequest) -> HttpResponse:
+def profile(request: ConsoleRequest) -> HttpResponse:
     """Name, language and zone; links to password and second factor."""
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import Invalid
 from scrm.common.models import SavedView
 from scrm.common.transactions import atomic
@@ -18,7 +18,7 @@ from scrm.common.transactions import atomic
 
 @require_POST
 @page(allow=Permission.HOME)
-def view_save(request: HttpRequest) -> HttpResponse:
+def view_save(request: ConsoleRequest) -> HttpResponse:
     """Save the list at `address` (path and query) as a tab under `name`; the same name again replaces it."""
     parts = urlsplit(request.POST.get("address", ""))
     name = request.POST.get("name", "").strip().replace("\0", "")[:40]
@@ -40,7 +40,7 @@ def view_save(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.HOME)
-def view_delete(request: HttpRequest, view_id: int) -> HttpResponse:
+def view_delete(request: ConsoleRequest, view_id: int) -> HttpResponse:
     """Delete one of one's own views."""
     with atomic():
         view = SavedView.objects.filter(pk=view_id, owner_id=request.actor.id).first()

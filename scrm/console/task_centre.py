@@ -6,12 +6,12 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from scrm.common import jobs
-from scrm.common.access import Actor, Permission, page
+from scrm.common.access import Actor, ConsoleRequest, Permission, page
 from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
 from scrm.common.pagination import paginate
@@ -32,7 +32,7 @@ def _shown(job: Job) -> Job:
 
 
 @page(allow=Permission.HOME)
-def job_list(request: HttpRequest) -> HttpResponse:
+def job_list(request: ConsoleRequest) -> HttpResponse:
     """The newest jobs first; `?state=` narrows. Answers only the rows to an htmx "load more"."""
     rows = _visible(request.actor)
     state = request.GET.get("state", "")
@@ -53,7 +53,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.HOME)
-def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
+def job_detail(request: ConsoleRequest, job_id: int) -> HttpResponse:
     """One job; htmx polls the same address for its progress row."""
     job = _shown(get_object_or_404(_visible(request.actor), pk=job_id))
     return render(request, "console/job_row.html" if request.htmx else "console/job.html", {"job": job})
@@ -61,7 +61,7 @@ def job_detail(request: HttpRequest, job_id: int) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.HOME)
-def job_cancel(request: HttpRequest, job_id: int) -> HttpResponse:
+def job_cancel(request: ConsoleRequest, job_id: int) -> HttpResponse:
     """Ask a job to stop; what it has done so far stays."""
     get_object_or_404(_visible(request.actor), pk=job_id)
     jobs.request_cancel(job_id=job_id)
@@ -69,7 +69,7 @@ def job_cancel(request: HttpRequest, job_id: int) -> HttpResponse:
 
 
 @page(allow=Permission.HOME)
-def job_file(request: HttpRequest, job_id: int) -> FileResponse:
+def job_file(request: ConsoleRequest, job_id: int) -> FileResponse:
     """Download the file a job left behind (rejected rows, an export)."""
     job = get_object_or_404(_visible(request.actor), pk=job_id)
     root = Path(settings.MEDIA_ROOT).resolve()

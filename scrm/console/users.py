@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from members.operations import organisation as organisation_operations
 from members.queries import organisation
 from scrm.common import users
-from scrm.common.access import ROLE_PERMISSIONS, DataScope, Permission, Role, page
+from scrm.common.access import ROLE_PERMISSIONS, ConsoleRequest, DataScope, Permission, Role, page
 from scrm.common.errors import DomainError
 from scrm.common.models import User
 from scrm.common.transactions import atomic
@@ -17,7 +17,7 @@ from scrm.console.forms import UserForm
 
 
 @page(allow=Permission.SETTINGS)
-def user_list(request: HttpRequest) -> HttpResponse:
+def user_list(request: ConsoleRequest) -> HttpResponse:
     """All console users, and what each role may do."""
     roles = [
         {"label": role.label, "permissions": [p.label for p in Permission if p in ROLE_PERMISSIONS[role]]}
@@ -28,7 +28,7 @@ def user_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.SETTINGS)
-def user_edit(request: HttpRequest, user_id: int | None = None) -> HttpResponse:
+def user_edit(request: ConsoleRequest, user_id: int | None = None) -> HttpResponse:
     """Create a user, or change one."""
     user = get_object_or_404(User, pk=user_id) if user_id is not None else None
     initial = {"is_active": True, "role": Role.OPERATOR, "data_scope": DataScope.ALL}

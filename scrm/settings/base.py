@@ -227,6 +227,8 @@ SPECTACULAR_SETTINGS = {
 CELERY_BROKER_URL = REDIS_URL
 
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+# smtp://user:password@host:port/?from=address: the mail account that campaigns can send with from the start.
+EMAIL_URL: str = env.str("EMAIL_URL", default="")
 
 LOGGING = {
     "version": 1,

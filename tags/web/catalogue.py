@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, NotFound
 from tags.filtersets import TagFilterSet
 from tags.models import Tag, TagGroup
@@ -21,7 +21,7 @@ from tags.web.forms import GroupForm, TagForm
 
 
 @page(allow=Permission.TAGS_VIEW)
-def tag_list(request: HttpRequest) -> HttpResponse:
+def tag_list(request: ConsoleRequest) -> HttpResponse:
     """Groups with their tags and how many members have each; every count opens those members."""
     filters = TagFilterSet(request.GET, queryset=tagging.listed())
     found = list(filters.qs)
@@ -48,7 +48,7 @@ def tag_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.TAGS_EDIT)
-def group_edit(request: HttpRequest, group_id: int | None = None) -> HttpResponse:
+def group_edit(request: ConsoleRequest, group_id: int | None = None) -> HttpResponse:
     """Create a tag group, or change one."""
     group = _group(group_id) if group_id is not None else None
     initial = _values(group, ("name", "choice", "colour", "position"))
@@ -68,7 +68,7 @@ def group_edit(request: HttpRequest, group_id: int | None = None) -> HttpRespons
 
 
 @page(allow=Permission.TAGS_EDIT)
-def tag_edit(request: HttpRequest, tag_id: int | None = None) -> HttpResponse:
+def tag_edit(request: ConsoleRequest, tag_id: int | None = None) -> HttpResponse:
     """Create a tag, or change one."""
     tag = _tag(tag_id) if tag_id is not None else None
     initial = _values(tag, ("name", "description", "valid_days"))
@@ -94,7 +94,7 @@ def tag_edit(request: HttpRequest, tag_id: int | None = None) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.TAGS_EDIT)
-def tag_archive(request: HttpRequest, tag_id: int) -> HttpResponse:
+def tag_archive(request: ConsoleRequest, tag_id: int) -> HttpResponse:
     """Archive a tag, or put an archived one back into use."""
     try:
         if request.POST.get("restore"):
@@ -107,7 +107,7 @@ def tag_archive(request: HttpRequest, tag_id: int) -> HttpResponse:
     return redirect("tag_list")
 
 
-def _form(request: HttpRequest, form: Any, title: str, tag: Tag | None = None) -> HttpResponse:
+def _form(request: ConsoleRequest, form: Any, title: str, tag: Tag | None = None) -> HttpResponse:
     status = 422 if form.errors else 200
     context = {"form": form, "title": title, "tag": tag}
     return render(request, "tags/tag_form.html", context, status=status)

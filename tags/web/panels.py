@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from scrm.common import palette, panels
-from scrm.common.access import Actor, Permission
+from scrm.common.access import Actor, ConsoleRequest, Permission
 from tags.queries import segments
 from tags.web import tagging
 
 
-def _member(request: HttpRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
+def _member(request: ConsoleRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
     if not request.actor.may(Permission.TAGS_VIEW):
         return None
     return "tags/member_panel.html", tagging.panel_context(request, member_id)

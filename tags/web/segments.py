@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from members.enums import Channel
 from members.queries import directory
 from scrm.common import clock, conditions, pagination
-from scrm.common.access import DataScope, Permission, page
+from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
 from tags.enums import SegmentKind
 from tags.filtersets import SegmentFilterSet
@@ -30,7 +30,7 @@ LARGEST_CONDITION = 200_000
 
 
 @page(allow=Permission.SEGMENTS_VIEW)
-def segment_list(request: HttpRequest) -> HttpResponse:
+def segment_list(request: ConsoleRequest) -> HttpResponse:
     """Segments, last changed first. Stored counts are of everybody, so only who sees everybody is shown them."""
     filters = SegmentFilterSet(request.GET, queryset=segments.every())
     found = pagination.paginate(
@@ -52,7 +52,7 @@ def segment_list(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.SEGMENTS_EDIT)
-def segment_new(request: HttpRequest) -> HttpResponse:
+def segment_new(request: ConsoleRequest) -> HttpResponse:
     """The builder, empty or prefilled by `?condition=<JSON>&name=<suggestion>`."""
     if request.method == "POST":
         return _save(request, None)
@@ -70,7 +70,7 @@ def segment_new(request: HttpRequest) -> HttpResponse:
 
 
 @page(allow=Permission.SEGMENTS_EDIT)
-def segment_edit(request: HttpRequest, segment_id: int) -> HttpResponse:
+def segment_edit(request: ConsoleRequest, segment_id: int) -> HttpResponse:
     """The builder with a saved segment."""
     segment = _segment(segment_id)
     if segment.kind != SegmentKind.DYNAMIC:
@@ -87,7 +87,7 @@ def segment_edit(request: HttpRequest, segment_id: int) -> HttpResponse:
     return _builder(request, SegmentForm(initial=initial), segment, [])
 
 
-def _save(request: HttpRequest, segment: Segment | None) -> HttpResponse:
+def _save(request: ConsoleRequest, segment: Segment | None) -> HttpResponse:
     form = SegmentForm(request.POST)
     faults: list[dict[str, str]] = []
     conflict = ""
@@ -117,7 +117,7 @@ def _save(request: HttpRequest, segment: Segment | None) -> HttpResponse:
 
 
 def _builder(
-    request: HttpRequest,
+    request: ConsoleRequest,
     form: SegmentForm,
     segment: Segment | None,
     faults: list[dict[str, str]],
@@ -139,7 +139,7 @@ def _builder(
 
 @require_POST
 @page(allow=Permission.SEGMENTS_VIEW)
-def segment_preview(request: HttpRequest) -> JsonResponse:
+def segment_preview(request: ConsoleRequest) -> JsonResponse:
     """What the condition in the body selects: {"html": the panel or null, "faults": […]}. Never fails on bad input."""
     faults: list[dict[str, str]] = []
     panel: str | None = None
@@ -156,7 +156,7 @@ def segment_preview(request: HttpRequest) -> JsonResponse:
 
 
 @page(allow=Permission.SEGMENTS_VIEW)
-def segment_detail(request: HttpRequest, segment_id: int) -> HttpResponse:
+def segment_detail(request: ConsoleRequest, segment_id: int) -> HttpResponse:
     """Who is in a segment, in words and numbers, and what uses it."""
     segment = _segment(segment_id)
     context: dict[str, Any] = {
@@ -177,7 +177,7 @@ def segment_detail(request: HttpRequest, segment_id: int) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.SEGMENTS_EDIT)
-def segment_act(request: HttpRequest, segment_id: int, act: str) -> HttpResponse:
+def segment_act(request: ConsoleRequest, segment_id: int, act: str) -> HttpResponse:
     """Archive, restore, duplicate, recount or freeze a segment."""
     now = clock.now()
     target = segment_id
@@ -231,7 +231,7 @@ def _reach(found: segments.Preview) -> dict[str, Any]:
     }
 
 
-def _sample(request: HttpRequest, found: segments.Preview) -> dict[str, Any]:
+def _sample(request: ConsoleRequest, found: segments.Preview) -> dict[str, Any]:
     if not request.actor.may(Permission.MEMBERS_VIEW):
         return {"sample": []}
     rows = directory.visible(request.actor).filter(pk__in=found.sample_ids).select_related("summary")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,14 +14,14 @@ from django.views.decorators.http import require_POST
 
 from members.queries import directory
 from scrm.common import clock
-from scrm.common.access import Permission, page
+from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 from tags.operations import bulk, tagging
 from tags.queries import tagging as queries
 from tags.web.forms import BulkForm
 
 
-def panel_context(request: HttpRequest, member_id: int, *, fault: str = "") -> dict[str, Any]:
+def panel_context(request: ConsoleRequest, member_id: int, *, fault: str = "") -> dict[str, Any]:
     """What the tag panel of the member page shows."""
     held = queries.of_member(member_id, now=clock.now())
     have = {entry.tag.pk for entry in held}
@@ -36,7 +36,7 @@ def panel_context(request: HttpRequest, member_id: int, *, fault: str = "") -> d
 
 @require_POST
 @page(allow=Permission.TAGS_EDIT)
-def member_tags(request: HttpRequest, member_id: int) -> HttpResponse:
+def member_tags(request: ConsoleRequest, member_id: int) -> HttpResponse:
     """Put one tag on a member (`add`) or take one off (`remove`); answers the panel again."""
     if not directory.visible(request.actor).filter(pk=member_id).exists():
         raise Http404
@@ -56,7 +56,7 @@ def member_tags(request: HttpRequest, member_id: int) -> HttpResponse:
 
 @require_POST
 @page(allow=Permission.TAGS_EDIT)
-def bulk_tag(request: HttpRequest) -> HttpResponse:
+def bulk_tag(request: ConsoleRequest) -> HttpResponse:
     """Tag a selection of the member list: its ids (`id`), or all that its query matches (`all_matching=1`, `query`).
 
     Without tags chosen yet, asks for them.
@@ -106,7 +106,7 @@ def bulk_tag(request: HttpRequest) -> HttpResponse:
     return render(request, "tags/bulk_tag.html", context, status=422 if fault else 200)
 
 
-def _query(request: HttpRequest) -> str | None:
+def _query(request: ConsoleRequest) -> str | None:
     """The list's query when everything that matches is meant, else None."""
     if request.POST.get("all_matching") != "1":
         return None

@@ -64,6 +64,10 @@ def test_a_look_is_recorded_as_well() -> None:
 @pytest.mark.parametrize("statement", ["UPDATE common_auditentry SET actor = 'x'", "DELETE FROM common_auditentry"])
 def test_the_log_cannot_be_rewritten(statement: str) -> None:
     Region.objects.create(code="a", name="A")
-    with pytest.raises(ProgrammingError, match="append_only|Cannot update or delete"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(ProgrammingError, match="append_only|Cannot update or delete"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement)
     assert len(entries("members_region")) == 1

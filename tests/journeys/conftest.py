@@ -46,6 +46,10 @@ class Product:
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """web, worker and beat on a demo brand of 300 members, with a database and broker of their own."""
+    if running := os.environ.get("SCRM_JOURNEY"):  # "http://127.0.0.1:8000 PASSWORD": one that runs already
+        address, password = running.split()
+        yield Product(address, password)
+        return
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -73,7 +73,5 @@ def make(*, rng: np.random.Generator, first_id: int, count: int, until: int) -> 
         rate=np.where(rng.random(count) < 0.12, 0.0, rng.lognormal(2.29, 0.8, count)),
         phone=np.where(rng.random(count) < 0.93, phone, 0),
         has_email=rng.random(count) < 0.38,
-        favourite=rng.choice(len(brand.CATEGORIES), count, p=[0.28, 0.14, 0.2, 0.16, 0.12, 0.1]).astype(
-            np.int8
-        ),
+        favourite=rng.choice(len(brand.CATEGORIES), count, p=[0.28, 0.14, 0.2, 0.16, 0.12, 0.1]).astype(np.int8),
     )

@@ -89,9 +89,7 @@ def make(*, rng: np.random.Generator, people: People, until: int, orders_per_mem
     position = low[member] + rng.random(total) * (high - low)[member]
     ordered = np.interp(position, cumulative, edges).astype(np.int64)
     # Shop hours: two peaks, lunch and evening, in Shanghai time.
-    hour = np.where(
-        rng.random(total) < 0.35, rng.normal(12.5, 1.6, total), rng.normal(20.3, 1.9, total)
-    ).clip(0, 23.98)
+    hour = np.where(rng.random(total) < 0.35, rng.normal(12.5, 1.6, total), rng.normal(20.3, 1.9, total)).clip(0, 23.98)
     ordered = ordered - (ordered + 8 * 3600) % DAY + (hour * 3600).astype(np.int64)
     ordered = np.minimum(np.maximum(ordered, people.joined[member] + 300), until - 30)
     order = np.lexsort((ordered, member))
@@ -103,8 +101,7 @@ def make(*, rng: np.random.Generator, people: People, until: int, orders_per_mem
     line_number = (np.arange(len(line_order)) - first_line[line_order] + 1).astype(np.int32)
     catalogue = products()
     by_category = [
-        np.array([i for i, row in enumerate(catalogue) if row[2] == category.name])
-        for category in brand.CATEGORIES
+        np.array([i for i, row in enumerate(catalogue) if row[2] == category.name]) for category in brand.CATEGORIES
     ]
     size = np.array([len(rows) for rows in by_category])
     offset = np.cumsum(size) - size

@@ -25,9 +25,7 @@ class User(AbstractUser):
         triggers = [audited()]
         constraints = [
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known"),
-            models.CheckConstraint(
-                condition=models.Q(data_scope__in=DataScope.values), name="user_scope_known"
-            ),
+            models.CheckConstraint(condition=models.Q(data_scope__in=DataScope.values), name="user_scope_known"),
         ]
 
     def __str__(self) -> str:

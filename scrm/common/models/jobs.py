@@ -50,9 +50,7 @@ class Job(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["heartbeat_at"], condition=models.Q(state__in=["queued", "running"]), name="job_open"
-            ),
+            models.Index(fields=["heartbeat_at"], condition=models.Q(state__in=["queued", "running"]), name="job_open"),
         ]
 
     def __str__(self) -> str:

@@ -18,9 +18,7 @@ class SavedView(models.Model):
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["page", "owner", "name"], name="saved_view_named_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["page", "owner", "name"], name="saved_view_named_once")]
 
     def __str__(self) -> str:
         return self.name
