@@ -22,8 +22,16 @@ ADDRESS_KINDS: dict[str, IdentityKind] = {
 }
 
 
+def _asks(channel: str, purpose: str) -> bool:
+    """Whether silence is a no: for marketing that reaches a person. The sandbox shows messages on a page only."""
+    return purpose == Purpose.MARKETING and channel != Channel.SANDBOX
+
+
 def allowed(*, member_ids: Iterable[int], channel: str, purpose: str = Purpose.MARKETING) -> set[int]:
-    """Those of `member_ids` whose latest answer is yes. For marketing, never asked means no; for service, yes."""
+    """Those of `member_ids` whose latest answer is yes.
+
+    Never asked means no for marketing; for service, and in the sandbox, it means yes: there only a withdrawal counts.
+    """
     return _answers(list(member_ids), channel, purpose, lock="")
 
 
@@ -45,7 +53,7 @@ def _answers(member_ids: list[int], channel: str, purpose: str, *, lock: str) ->
             [member_ids, channel, purpose],
         )
         answers = dict(cursor.fetchall())
-    if purpose == Purpose.SERVICE:
+    if not _asks(channel, purpose):
         return {member for member in member_ids if answers.get(member) != ConsentState.WITHDRAWN}
     return {member for member, state in answers.items() if state == ConsentState.GRANTED}
 
@@ -53,7 +61,7 @@ def _answers(member_ids: list[int], channel: str, purpose: str, *, lock: str) ->
 def allowed_sql(channel: str, purpose: str = Purpose.MARKETING) -> tuple[str, list[Any]]:
     """The same question as a boolean SQL expression over a `members_member` alias `m`, with its parameters."""
     verb, state = (
-        ("NOT EXISTS", ConsentState.WITHDRAWN) if purpose == Purpose.SERVICE else ("EXISTS", ConsentState.GRANTED)
+        ("EXISTS", ConsentState.GRANTED) if _asks(channel, purpose) else ("NOT EXISTS", ConsentState.WITHDRAWN)
     )
     return (
         f"{verb} (SELECT 1 FROM members_consent c WHERE c.member_id = m.id AND c.channel = %s"

@@ -142,7 +142,7 @@ def test_a_preview_counts_whom_one_sees_and_how_they_can_be_reached() -> None:
     staff = make_staff(store=store)
     scoped = actor_of(make_user(scope=DataScope.STORE, staff=staff))
     seen = segments.preview(node=node, actor=scoped, as_of=NOW)
-    assert (seen.total, seen.everyone, seen.reachable) == (2, 3, {"email": 1, "sms": 0, "wecom": 0, "sandbox": 0})
+    assert (seen.total, seen.everyone, seen.reachable) == (2, 3, {"email": 1, "sms": 0, "wecom": 0, "sandbox": 2})
     assert mine.pk in seen.sample_ids
     assert len(seen.sample_ids) == 2
 
