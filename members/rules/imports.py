@@ -1,4 +1,4 @@
-"""From rows to items of the intake: cells are read, the rows of one order are put together, and batches are cut.
+"""From rows to items of the intake: the rows of one order are put together, and batches are cut.
 
 Batches are a function of the file and its mapping alone, so a second reading gives the same ones: that is what an
 interrupted import resumes by.
@@ -7,20 +7,19 @@ interrupted import resumes by.
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from members.enums import ImportKind, Rejection
 from members.rules import cells, facts
 from members.rules.intake import EventIn, MemberIn, OrderIn, OrderLineIn, RefundIn, read_item
-from members.rules.mappings import EXTRA, IDENTITIES, Definition, Field, positions
-from members.rules.rejections import ItemRejected, check_prose, check_text, properties_json
+from members.rules.mappings import EXTRA, IDENTITIES, Definition
+from members.rules.rejections import ItemRejected, properties_json
+from members.rules.rows import RowReader, reference_of
 from members.rules.tables import Row, TableError
 from scrm.common.money import LARGEST, to_minor
 
@@ -29,10 +28,8 @@ ROWS_PER_BATCH = 20_000
 PLAIN_ROWS_PER_BATCH = 2000
 # Rows of orders that are still open because more of their rows follow later in the file.
 MOST_HELD_ROWS = 500_000
-_REMEMBERED_CELLS = 20_000
 _PROFILE = ("name", "country", "province", "city")
 _LINE = ("sku", "product_name", "category", "quantity", "unit_price")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 Item = MemberIn | OrderIn | RefundIn | EventIn
 
@@ -65,82 +62,6 @@ class Batch:
     profiles: list[tuple[int, MemberIn]] = field(default_factory=list)
 
 
-class _Reader:
-    """Reads rows by one mapping. Cells that were read before are remembered, since files repeat themselves."""
-
-    def __init__(self, kind: str, definition: Definition, header: Sequence[str], zone: ZoneInfo) -> None:
-        self.width = len(header)
-        self.columns: dict[str, str] = {}
-        self._plan: list[tuple[int, str, Field, dict[str, Any]]] = []
-        for position, column, target in positions(kind, definition, header):
-            self._plan.append((position, column, target, {}))
-            self.columns.setdefault(target.key, column)
-        self._parsers: dict[str, Callable[[str], Any]] = {
-            "text": cells.text,
-            "key": cells.key,
-            "sku": cells.sku,
-            "number": cells.number,
-            "integer": cells.integer,
-            "instant": partial(cells.instant, zone=zone, day_first=definition.day_first),
-            "day": partial(cells.day, day_first=definition.day_first),
-            "gender": cells.gender,
-            "state": cells.state,
-        }
-
-    def values(self, row: Row) -> dict[str, Any]:
-        """The row's values by field, blank ones left out. Raises `ItemRejected` naming the column."""
-        row_cells = row.cells
-        if len(row_cells) != self.width and (len(row_cells) < self.width or any(row_cells[self.width :])):
-            raise ItemRejected(Rejection.WRONG_COLUMNS)
-        found: dict[str, Any] = {}
-        for position, column, target, memory in self._plan:
-            cell = row_cells[position]
-            try:
-                value = memory[cell]
-            except KeyError:
-                value = self._cell(cell, target)
-                if len(memory) >= _REMEMBERED_CELLS:
-                    memory.clear()
-                memory[cell] = value
-            if value is None:
-                continue
-            if isinstance(value, Rejection):
-                raise ItemRejected(value, column)
-            if target.key == EXTRA:
-                found.setdefault(EXTRA, {})[column] = value
-            else:
-                found[target.key] = value
-        return found
-
-    def _cell(self, cell: str, target: Field) -> Any:
-        """A value, None for a blank cell, or why it cannot be taken."""
-        if _SURROGATES.search(cell):
-            return Rejection.BAD_ENCODING
-        bare = cells.unwrapped(cell)
-        if not bare:
-            return None
-        try:
-            (check_prose if target.key == EXTRA else check_text)(bare, "")
-            value = self._parsers[target.kind](bare)
-        except ItemRejected as error:
-            return error.code
-        if target.length is not None and len(value) > target.length:
-            return Rejection.TOO_LONG
-        return value
-
-    def column(self, path: str) -> str:
-        """The header behind the intake's name of a field; the name itself when no column was mapped to it."""
-        key = path.rpartition(".")[2]
-        key = {"number": "member_number"}.get(key, key) if path.startswith("member") else key
-        key = {"name": "product_name"}.get(key, key) if path.startswith("lines") else key
-        return self.columns.get(key, "" if path in {"member", "lines"} else path)
-
-
-def _reference(values: dict[str, Any]) -> dict[str, str]:
-    """The identities of a row in the intake's words."""
-    return {"number" if name == "member_number" else name: values[name] for name in IDENTITIES if name in values}
-
-
 @dataclass(slots=True)
 class _Group:
     """The rows of one order."""
@@ -162,7 +83,7 @@ class Importer:
         self.definition = definition
         self.source = source
         self.header = header
-        self._reader = _Reader(kind, definition, header, zone)
+        self._reader = RowReader(kind, definition, header, zone)
         self._profiled: set[int] = set()
 
     @property
@@ -205,12 +126,12 @@ class Importer:
         if not any(name in values for name in IDENTITIES):
             raise ItemRejected(Rejection.NO_IDENTITY)
         extra = values.pop(EXTRA, {})
-        reference = _reference(values)
+        reference = reference_of(values)
         kept = {name: value for name, value in values.items() if name not in IDENTITIES}
         return read_item(MemberIn, {**kept, **reference, "source": self.source, "attributes": extra})
 
     def _event(self, values: dict[str, Any]) -> Item:
-        reference = _reference(values)
+        reference = reference_of(values)
         if not reference:
             raise ItemRejected(Rejection.NO_IDENTITY)
         for name in ("type", "occurred_at"):
@@ -364,7 +285,7 @@ class Importer:
 
     def _order(self, group: _Group) -> Item:
         values = group.values
-        reference = _reference(values)
+        reference = reference_of(values)
         if not reference:
             raise ItemRejected(Rejection.NO_IDENTITY, self._first_identity_column())
         if "ordered_at" not in values:
@@ -402,7 +323,7 @@ class Importer:
         given = {name: values[name] for name in _PROFILE if name in values}
         if not given:
             return
-        reference = _reference(values)
+        reference = reference_of(values)
         mark = hash(tuple(reference.items()))
         if mark not in self._profiled:
             self._profiled.add(mark)
