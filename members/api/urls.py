@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, path
 
-from members.api import consents, facts
+from members.api import consents, facts, members
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -13,6 +13,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("refunds/batch", facts.RefundBatchView.as_view(), name="api_refund_batch"),
     path("members/batch", facts.MemberBatchView.as_view(), name="api_member_batch"),
     path("consents/batch", consents.ConsentBatchView.as_view(), name="api_consent_batch"),
-    # Members are read.
-    path("members", include("members.api.member_urls")),
+    # Members are read and changed.
+    path("members", members.MemberListView.as_view(), name="api_member_list"),
+    path("members/<int:member_id>", members.MemberDetailView.as_view(), name="api_member_detail"),
+    path("members/<int:member_id>/timeline", members.MemberTimelineView.as_view(), name="api_member_timeline"),
+    path("members/<int:member_id>/orders", members.MemberOrdersView.as_view(), name="api_member_orders"),
 ]
