@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ def write_orders(path: Path) -> None:
 def test_from_a_file_to_an_effect_on_the_member(
     open_page: Callable[..., Page], product: Product, tmp_path: Path
 ) -> None:
+    mark = secrets.token_hex(2)  # the product may have been walked through before
     orders = tmp_path / "orders.csv"
     write_orders(orders)
     page = open_page()
@@ -67,13 +69,13 @@ def test_from_a_file_to_an_effect_on_the_member(
     # 重要挽留: save it as a segment, whose live count is the number on the card.
     page.locator("[data-segment=important_win_back]").click()
     expect(page.locator("#audience")).to_contain_text(str(shown))
-    page.locator("input[name=name]").fill("挽留走查")
+    page.locator("input[name=name]").fill(f"挽留走查 {mark}")
     page.locator("button[form=segment-form]").click()
-    expect(page.locator("h1")).to_contain_text("挽留走查")
+    expect(page.locator("h1")).to_contain_text(f"挽留走查 {mark}")
 
     # A campaign to it by the sandbox.
     page.locator("main a[href*='/campaigns/new/?segment=']").first.click()
-    page.locator("input[name=name]").fill("走查活动")
+    page.locator("input[name=name]").fill(f"走查活动 {mark}")
     submit(page)
     page.locator("textarea[name=body]").fill('{{ member.name | default("朋友") }}，走查问候 https://example.com/walk')
     submit(page)
@@ -93,7 +95,7 @@ def test_from_a_file_to_an_effect_on_the_member(
 
     # The member's own page shows the message.
     page.locator("main tbody a[href^='/members/']").first.click()
-    expect(page.locator("main")).to_contain_text("走查活动")
+    expect(page.locator("main")).to_contain_text(f"走查活动 {mark}")
 
 
 def submit(page: Page) -> None:
