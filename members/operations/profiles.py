@@ -94,7 +94,8 @@ def _attributes(given: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, str):
             value = _text(value, "attributes", LONGEST_VALUE)
         elif not (value is None or isinstance(value, bool | int | float)) or (
-            isinstance(value, int) and abs(value) >= 2**63
+            # No JSON holds infinity, no bigint a longer number.
+            not isinstance(value, bool | None) and not abs(value) < 2**63
         ):
             raise Invalid(_("An attribute is a text, a number or yes/no."), code="wrong_type", field="attributes")
         cleaned[name] = value

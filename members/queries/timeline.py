@@ -99,7 +99,8 @@ def of_member(member_id: int, *, kind: str = "", cursor: str | None = None, size
         parts = [_EVENTS]
         bounds["types"] = "e.type_id = ANY(%(types)s)"
         values["types"] = _types_of(kind)
-    sql = " UNION ALL ".join(parts).format(**bounds) + " ORDER BY 3 DESC, 2 DESC LIMIT %(limit)s"
+    merged = " UNION ALL ".join(parts).format(**bounds)
+    sql = f"SELECT * FROM ({merged}) AS happened ORDER BY 3 DESC, 2 DESC LIMIT %(limit)s"
     with connection.cursor() as reader:
         reader.execute(sql, values)
         entries = [_entry(row) for row in reader.fetchall()]
