@@ -100,7 +100,7 @@ class RfmRunsView(KeysetListView):
         request=serializers.RunIn,
         responses={202: serializers.RunSerializer},
     )
-    def post(self, request: Request) -> Response:  # type: ignore[override]  # replaced per call under an Idempotency-Key
+    def post(self, request: Request) -> Response:
         values = _checked(serializers.RunIn, request.data)
         now = clock.now()
         run = rfm_operations.start(

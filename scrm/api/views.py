@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse
@@ -28,20 +26,37 @@ class ApiView(APIView):
     actor: Actor
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        with ExitStack() as self._during:
-            return super().dispatch(request, *args, **kwargs)
+        """The base class's steps, with the handler run as the caller and, under an Idempotency-Key, once."""
+        self.args, self.kwargs = args, kwargs
+        self.request = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        response: Any  # any of Django's; the framework's types only know its own
+        try:
+            self.initial(self.request, *args, **kwargs)
+            response = self._run(self.request, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        self.response = self.finalize_response(self.request, response, *args, **kwargs)
+        return self.response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        actor = getattr(request._request, "actor", None)
+        if (actor := getattr(request._request, "actor", None)) is not None:
+            self.actor = actor
+
+    def _run(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        method = (request.method or "").lower()
+        handler: Callable[..., HttpResponseBase] = self.http_method_not_allowed
+        if method in self.http_method_names:
+            handler = getattr(self, method, handler)
+        actor = getattr(self, "actor", None)
         if actor is None:
-            return
-        self.actor = actor
-        self._during.enter_context(acting_as(actor))
-        key = request.headers.get("Idempotency-Key")
-        handler = getattr(self, "post", None)
-        if request.method == "POST" and key is not None and handler is not None:
-            self.post = functools.partial(self._once, handler, key)
+            return handler(request, *args, **kwargs)
+        with acting_as(actor):
+            key = request.headers.get("Idempotency-Key")
+            if method == "post" and key is not None and hasattr(self, "post"):
+                return self._once(handler, key, request, *args, **kwargs)
+            return handler(request, *args, **kwargs)
 
     def _once(
         self, handler: Callable[..., HttpResponseBase], key: str, request: Request, *args: Any, **kwargs: Any

@@ -19,7 +19,6 @@ from scrm.common.access import Permission
 from scrm.common.conditions import BadCondition
 from scrm.common.errors import Forbidden
 from tags.api import serializers
-from tags.api.parsers import ShallowJSONParser
 from tags.filtersets import SegmentFilterSet, TagFilterSet
 from tags.models import Segment, Tag, TagGroup
 from tags.operations import catalogue, tagging
@@ -31,7 +30,6 @@ class _WriteAlso(KeysetListView):
     """A list to which POST adds; adding asks for a permission of its own."""
 
     write_permission: Permission
-    parser_classes = [ShallowJSONParser]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -105,7 +103,6 @@ class TagListView(_WriteAlso):
 
 class TagMembersView(ApiView):
     permission = Permission.TAGS_EDIT
-    parser_classes = [ShallowJSONParser]
 
     @extend_schema(
         summary="Put a tag on members, or take it off",
@@ -150,7 +147,6 @@ class SegmentListView(_WriteAlso):
 
 class SegmentPreviewView(ApiView):
     permission = Permission.SEGMENTS_VIEW
-    parser_classes = [ShallowJSONParser]
 
     @extend_schema(
         summary="Count a condition",

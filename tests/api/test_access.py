@@ -139,6 +139,31 @@ def test_only_json_is_read() -> None:
     assert problem(response) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("patch", "/api/v1/members/{id}"),
+        ("post", "/api/v1/tags"),
+        ("post", "/api/v1/segments"),
+        ("post", "/api/v1/segments/preview"),
+        ("post", "/api/v1/analytics/rfm/runs"),
+        ("post", "/api/v1/campaigns"),
+    ],
+)
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_json_nested_a_hundred_thousand_deep_is_malformed(method: str, path: str, opening: str, closing: str) -> None:
+    _, secret = make_key(*SYSTEM.permissions)
+    body = opening * 100_000 + "1" + closing * 100_000
+    response = Client().generic(
+        method.upper(),
+        path.format(id=make_member().pk),
+        body,
+        content_type="application/json",
+        headers={"Authorization": f"Api-Key {secret}"},
+    )
+    assert problem(response)[0] == 400
+
+
 def test_the_description_names_the_batch_routes_and_shapes() -> None:
     schema = Client().get("/api/v1/openapi.json").json()
     assert schema["openapi"].startswith("3.1")
