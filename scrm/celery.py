@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from kombu import Queue
+from kombu import Queue  # type: ignore[attr-defined]  # it is loaded lazily
 
 from scrm.common.queues import Queues
 from scrm.schedule import BEAT_SCHEDULE
@@ -25,7 +25,7 @@ app.conf.update(
     accept_content=["json"],
     task_time_limit=540,  # under the visibility timeout, so that a task is never running twice
     task_soft_time_limit=500,
-    task_queues=[Queue(queue.value) for queue in Queues],
+    task_queues=[Queue(queue.value) for queue in Queues],  # type: ignore[no-untyped-call]  # the library is untyped
     task_default_queue=Queues.DEFAULT.value,
     task_create_missing_queues=False,
     worker_prefetch_multiplier=1,

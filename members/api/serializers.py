@@ -19,7 +19,7 @@ class SummarySerializer(serializers.Serializer):
 
 
 class BadgeSerializer(serializers.Serializer):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field, not the label of this one
     tone = serializers.CharField()
 
 
@@ -90,7 +90,7 @@ class TimelineEntrySerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=["event", "order", "refund"])
     id = serializers.UUIDField()
     at = serializers.DateTimeField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field, not where this one reads
     type = serializers.CharField(source="type_key", help_text="The event type's key; empty for orders and refunds.")
     amount = serializers.IntegerField(allow_null=True)
     number = serializers.CharField()
@@ -116,7 +116,7 @@ class RefundSerializer(serializers.Serializer):
 
 class OrderSerializer(serializers.Serializer):
     id = serializers.UUIDField()
-    source = serializers.CharField(source="source.key")
+    source = serializers.CharField(source="source.key")  # type: ignore[assignment]  # a field, not where this one reads
     number = serializers.CharField(source="external_number")
     state = serializers.CharField()
     counts = serializers.BooleanField(help_text="Paid and not refunded whole.")

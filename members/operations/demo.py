@@ -152,7 +152,7 @@ def _load_people(crowd: People, stores: np.ndarray, organisation: _Organisation)
     masked, identities = _addresses(crowd)
     with (
         connection.cursor() as cursor,
-        cursor.copy(  # type: ignore[attr-defined]
+        cursor.copy(
             "COPY members_member (id, status, name, gender, birth_on, province, city, country, language, time_zone, "
             "phone_masked, email_masked, store_id, owner_id, source_id, attributes, joined_at, created_at, updated_at) "
             "FROM STDIN"
@@ -175,7 +175,7 @@ def _load_people(crowd: People, stores: np.ndarray, organisation: _Organisation)
         copy.write(buffer.getvalue())
     with (
         connection.cursor() as cursor,
-        cursor.copy("COPY members_identity (kind, value, sealed, member_id, created_at) FROM STDIN") as copy,  # type: ignore[attr-defined]
+        cursor.copy("COPY members_identity (kind, value, sealed, member_id, created_at) FROM STDIN") as copy,
     ):
         copy.write("".join(identities))
 

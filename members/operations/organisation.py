@@ -17,8 +17,11 @@ Saved = TypeVar("Saved", bound=Model)
 def link_user(*, user_id: int, staff_id: int | None) -> None:
     """Make `staff_id` (or nobody) the staff member behind a console user; a former link is taken away."""
     with atomic():
-        Staff.objects.filter(user_id=user_id).exclude(pk=staff_id).update(user=None)
-        if staff_id is not None:
+        linked = Staff.objects.filter(user_id=user_id)
+        if staff_id is None:
+            linked.update(user=None)
+        else:
+            linked.exclude(pk=staff_id).update(user=None)
             Staff.objects.filter(pk=staff_id).update(user_id=user_id)
 
 

@@ -36,7 +36,7 @@ def refresh_orders(member_ids: Sequence[int]) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO members_membersummary ({_COLUMNS}) "  # noqa: S608
+            f"INSERT INTO members_membersummary ({_COLUMNS}) "
             f"{_FROM_ROWS.format(members='unnest(%s::bigint[])')} ORDER BY 1 "
             f"ON CONFLICT (member_id) DO UPDATE SET {_SET}",
             [columns.integers(sorted(set(member_ids)))],
@@ -89,7 +89,8 @@ def _rebuild(member_ids: list[int]) -> int:
             ON CONFLICT (member_id) DO UPDATE
             SET {_SET}, event_count = EXCLUDED.event_count, last_event_at = EXCLUDED.last_event_at
             WHERE ROW(members_membersummary.*) IS DISTINCT FROM ROW(EXCLUDED.*)
-            """,  # noqa: S608
+            """,
             [wanted, f"{INTERNAL_PREFIX}%"],
         )
-        return cursor.rowcount
+        changed: int = cursor.rowcount
+        return changed

@@ -21,7 +21,7 @@ _INSERT = f"""
                 {columns.TEXTS}) AS t (member_id, source_id, type_id, message_id, occurred_at, amount, properties)
     ORDER BY t.member_id, t.source_id, t.message_id
     ON CONFLICT (member_id, source_id, message_id) DO NOTHING
-"""  # noqa: S608
+"""
 _LAND = f"""
     WITH landed AS ({_INSERT} RETURNING member_id, source_id, message_id, occurred_at),
     summed AS (
@@ -35,7 +35,7 @@ _LAND = f"""
            CASE WHEN count(*) < %s
                 THEN array_agg(member_id || ' ' || source_id || ' ' || message_id) END
     FROM landed
-"""  # noqa: S608
+"""
 # member id, source id, type id, message id, occurred at, amount in minor units, properties as JSON
 EventRow = tuple[int, int, int, str, datetime, int | None, str]
 EventKey = tuple[int, int, str]
@@ -80,7 +80,8 @@ def append(
         ]
         with connection.cursor() as cursor:
             cursor.execute(_INSERT, _values(values, now))
-            return cursor.rowcount
+            added: int = cursor.rowcount
+            return added
 
 
 def _values(rows: Sequence[EventRow], now: datetime) -> list[Any]:

@@ -109,7 +109,7 @@ def select(params: QueryDict | Mapping[str, Any], *, actor: Actor) -> Selection:
 def _given(params: QueryDict | Mapping[str, Any], key: str) -> list[str]:
     if isinstance(params, QueryDict):
         return [str(value) for value in params.getlist(key)]
-    value = params.get(key, [])
+    value: Any = params.get(key, [])
     return [str(one) for one in value] if isinstance(value, list | tuple) else [str(value)]
 
 

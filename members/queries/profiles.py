@@ -66,7 +66,7 @@ def known_as(member_id: int) -> list[KnownAs]:
 
 def _shown(row: Identity) -> str:
     if row.sealed is not None:
-        value = encryption.unseal(row.sealed)
+        value = encryption.unseal(bytes(row.sealed))
         return identities.mask_phone(value) if row.kind == IdentityKind.PHONE else identities.mask_email(value)
     return row.value if len(row.value) <= 24 else f"{row.value[:10]}…{row.value[-8:]}"
 

@@ -25,10 +25,10 @@ def caller_address(request: HttpRequest) -> str:
     """The caller's address: the one that the outermost of our own proxies saw."""
     proxies: int = settings.AXES_IPWARE_PROXY_COUNT or 0
     if proxies:
-        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        hops: list[str] = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         if len(hops) >= proxies and hops[-proxies]:
             return hops[-proxies]
-    return request.META.get("REMOTE_ADDR") or "0.0.0.0"  # noqa: S104  # a private socket has no address
+    return str(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104  # a private socket has no address
 
 
 def actor_of_key(key: ApiKey) -> Actor:

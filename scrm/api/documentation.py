@@ -22,7 +22,8 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 @functools.lru_cache(maxsize=8)
 def _schema(language: str | None) -> dict[str, Any]:
     """The description in one language; routes do not change while a process lives."""
-    schema: dict[str, Any] = SchemaGenerator(api_version="1").get_schema(request=None, public=True)
+    generator = SchemaGenerator(api_version="1")  # type: ignore[no-untyped-call]  # the library's is untyped
+    schema: dict[str, Any] = generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return schema
 
 

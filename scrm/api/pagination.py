@@ -51,7 +51,8 @@ class KeysetListView(ApiView):
         filterset = self.filterset_class(self.request.query_params, queryset=queryset, request=self.request._request)
         if not filterset.is_valid():
             raise ValidationError({field: list(errors) for field, errors in filterset.errors.items()})
-        return filterset.qs
+        left: QuerySet[Any] = filterset.qs
+        return left
 
     def size(self) -> int:
         """How many rows: `size`, 1 to `largest_page`. Raises `Invalid` (code `bad_size`)."""

@@ -9,6 +9,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
+from rest_framework.serializers import Serializer
 
 from scrm.api.pagination import KeysetListView
 
@@ -70,8 +71,8 @@ class ProblemAutoSchema(AutoSchema):
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
-        parameters = []
+    def get_override_parameters(self) -> list[OpenApiParameter | Serializer | type[Serializer]]:
+        parameters: list[OpenApiParameter | Serializer | type[Serializer]] = []
         if self.method == "POST":
             parameters.append(
                 OpenApiParameter(
@@ -123,7 +124,7 @@ class ProblemAutoSchema(AutoSchema):
         return bodies
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the library's is untyped
     target_class = "scrm.api.authentication.ApiKeyAuthentication"
     name = "ApiKey"
 
@@ -136,7 +137,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         }
 
 
-class ConsoleSessionScheme(OpenApiAuthenticationExtension):
+class ConsoleSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # as above
     target_class = "scrm.api.authentication.ConsoleSessionAuthentication"
     name = "ConsoleSession"
 

@@ -62,7 +62,7 @@ def copy_columns(table: str, columns: Mapping[str, NDArray[np.generic]]) -> None
     names = ", ".join(columns)
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)") as copy,  # type: ignore[attr-defined]
+        cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT binary)") as copy,
     ):
         copy.write(_HEADER)
         for start in range(0, len(arrays[0]), _ROWS_PER_WRITE):

@@ -5,7 +5,7 @@ A page renders the panels registered for its place; each app registers its own i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Badge:
 # (template, context), or None when there is nothing to show to this actor.
 Panel = Callable[[ConsoleRequest, int], tuple[str, dict[str, Any]] | None]
 # Member ids of one page of a list → badges per row, fetched with one query.
-RowValues = Callable[[Sequence[int]], dict[int, Sequence[Badge]]]
+RowValues = Callable[[Sequence[int]], Mapping[int, Sequence[Badge]]]
 
 _panels: dict[str, dict[str, Panel]] = {}
 _rows: dict[str, RowValues] = {}
@@ -55,6 +55,6 @@ def register_rows(name: str, values: RowValues) -> None:
     _rows[name] = values
 
 
-def row_values(member_ids: Sequence[int]) -> dict[str, dict[int, Sequence[Badge]]]:
+def row_values(member_ids: Sequence[int]) -> dict[str, Mapping[int, Sequence[Badge]]]:
     """For one page of the member list: name → member id → value. One query per registered name."""
     return {name: values(member_ids) for name, values in _rows.items()} if member_ids else {}

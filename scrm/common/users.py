@@ -31,7 +31,7 @@ def save(
         if demoted:
             if current_actor().ref == f"user:{user_id}":
                 raise Conflict(_("You cannot take administration away from yourself."), code="own_role")
-            others = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).exclude(pk=user_id)
+            others = User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).exclude(pk=user.pk)
             if not others.exists():
                 raise Conflict(_("At least one administrator must remain."), code="last_admin")
         user.username, user.display_name = username, display_name

@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from scrm.common.access import Actor
-from scrm.common.models import Job, Notification
+from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
-from scrm.console import navigation
+from scrm.console import navigation, notifications
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
@@ -22,9 +22,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         return values
     return values | {
         "nav_groups": SimpleLazyObject(lambda: navigation.for_request(request, actor)),
-        "unread_notifications": SimpleLazyObject(
-            lambda: Notification.objects.filter(user_id=actor.id, read_at=None).count()
-        ),
+        "unread_notifications": SimpleLazyObject(lambda: notifications.own(actor).filter(read_at=None).count()),
         "running_jobs": SimpleLazyObject(
             lambda: Job.objects.filter(created_by_id=actor.id, state__in=[JobState.QUEUED, JobState.RUNNING]).count()
         ),

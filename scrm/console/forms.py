@@ -57,8 +57,8 @@ class UserForm(forms.Form):
 
     def clean_username(self) -> str:
         username: str = self.cleaned_data["username"]
-        taken = User.objects.filter(username=username).exclude(pk=self.user.pk if self.user else None)
-        if taken.exists():
+        others = User.objects.all() if self.user is None else User.objects.exclude(pk=self.user.pk)
+        if others.filter(username=username).exists():
             raise forms.ValidationError(_("This user name is taken."))
         return username
 

@@ -85,7 +85,7 @@ def _client() -> redis.Redis:
 
 def _queued_ticks() -> int:
     with _client() as client:
-        return int(client.llen(Queues.DEFAULT.value))  # type: ignore[arg-type]
+        return int(client.llen(Queues.DEFAULT.value))
 
 
 def _waiting_workers() -> int:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from scrm.common import clock
-from scrm.common.access import ConsoleRequest, Permission, page
+from scrm.common.access import Actor, ConsoleRequest, Permission, page
 from scrm.common.models import Notification
 from scrm.common.pagination import paginate
+
+
+def own(actor: Actor) -> QuerySet[Notification]:
+    """What the actor was told; nothing for one that is no user."""
+    return Notification.objects.none() if actor.id is None else Notification.objects.filter(user_id=actor.id)
 
 
 @page(allow=Permission.HOME)
 def notification_list(request: ConsoleRequest) -> HttpResponse:
     """The actor's notifications, newest first, in their language."""
     found = paginate(
-        Notification.objects.filter(user_id=request.actor.id),
+        own(request.actor),
         order=[("id", True)],
         cursor=request.GET.get("cursor"),
         size=30,
@@ -42,5 +48,5 @@ def notification_list(request: ConsoleRequest) -> HttpResponse:
 @page(allow=Permission.HOME)
 def notifications_read(request: ConsoleRequest) -> HttpResponse:
     """Mark all of the actor's notifications read."""
-    Notification.objects.filter(user_id=request.actor.id, read_at=None).update(read_at=clock.now())
+    own(request.actor).filter(read_at=None).update(read_at=clock.now())
     return redirect("notification_list")

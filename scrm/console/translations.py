@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import polib
+import polib  # type: ignore[import-untyped]  # it ships without types
 from django.conf import settings
 from django.utils.translation.template import templatize
 

@@ -79,7 +79,8 @@ def make(*, rng: np.random.Generator, people: People, until: int, orders_per_mem
     edges = start + np.arange(len(weights) + 1) * DAY
 
     def share(seconds: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.interp(seconds, edges, cumulative)
+        shares: NDArray[np.float64] = np.interp(seconds, edges, cumulative)
+        return shares
 
     low, high = share(people.joined), share(np.minimum(people.left, until))
     expected = people.rate * np.maximum(high - low, 0)
