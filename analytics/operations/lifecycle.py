@@ -262,7 +262,7 @@ def _update_range(run_: LifecycleRun, limits: Limits, *, low: int, high: int, lo
                 aipl = excluded.aipl,
                 aipl_since = CASE WHEN s.aipl = excluded.aipl THEN s.aipl_since ELSE %(as_of)s END
             RETURNING s.member_id, coalesce(old.stage, ''), new.stage, coalesce(old.aipl, ''), new.aipl
-            """,  # noqa: S608  # a constant
+            """,  # a constant
             values,
         )
         rows = cursor.fetchall()

@@ -68,7 +68,7 @@ def aggregate(cursor: CursorWrapper, run: RfmRun, *, low: int, high: int, number
               AND refunded_at >= %(since)s AND refunded_at < %(until)s {of_source}
             GROUP BY member_id
         ) u USING (member_id)
-        """,  # noqa: S608  # only the fixed source condition is put in
+        """,  # only the fixed source condition is put in
         {
             "run": run.pk,
             "low": low,
@@ -224,7 +224,7 @@ def _write(cursor: CursorWrapper, run: RfmRun, scales: dict[str, Scale], *, log:
             WHERE %(log)s AND (old_class IS DISTINCT FROM rfm_class OR old_layer IS DISTINCT FROM layer)
         )
         SELECT count(*) FROM differing
-        """,  # noqa: S608  # the class and layer tables are constants
+        """,  # the class and layer tables are constants
         {
             "model": run.model_id,
             "run": run.pk,

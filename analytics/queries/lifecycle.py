@@ -76,7 +76,7 @@ def _count(actor: Actor) -> tuple[dict[str, int], dict[str, int]]:
             SELECT s.stage, s.aipl, count(*)
             FROM members_member m JOIN analytics_memberstage s ON s.member_id = m.id
             WHERE m.status = 'active' AND {visible} GROUP BY s.stage, s.aipl
-            """,  # noqa: S608  # the condition comes from members.queries.scopes
+            """,  # the condition comes from members.queries.scopes
             params,
         )
         for stage, level, count in cursor.fetchall():
@@ -119,7 +119,7 @@ def last_moves(*, actor: Actor, limit: int = 20) -> tuple[LifecycleRun | None, l
             f"""
             SELECT c.kind, c.before, c.after, count(*) FROM analytics_stagechange c {join}
             WHERE c.run_id = %s GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT {int(limit)}
-            """,  # noqa: S608  # the condition comes from members.queries.scopes
+            """,  # the condition comes from members.queries.scopes
             [*(params if join else []), run.pk],
         )
         return run, [Move(*row) for row in cursor.fetchall()]

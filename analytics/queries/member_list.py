@@ -61,7 +61,7 @@ def narrow_stages(values: Values, as_of: datetime) -> Members:
         if wanted := values.get(filter_.key):
             tests.append(f"{column} = ANY(%s)")
             params.append(_known(filter_, wanted, enum.values))
-    return Members(f"SELECT member_id FROM analytics_memberstage WHERE {' AND '.join(tests)}", params)  # noqa: S608
+    return Members(f"SELECT member_id FROM analytics_memberstage WHERE {' AND '.join(tests)}", params)
 
 
 def narrow_scores(values: Values, as_of: datetime) -> Members | Test:
@@ -80,7 +80,7 @@ def narrow_scores(values: Values, as_of: datetime) -> Members | Test:
     if layers:
         tests.append("s.layer = ANY(%s)")
         params.append(layers)
-    scored = f"SELECT s.member_id FROM analytics_rfmscore s WHERE s.model_id = %s AND {' AND '.join(tests or ['TRUE'])}"  # noqa: S608
+    scored = f"SELECT s.member_id FROM analytics_rfmscore s WHERE s.model_id = %s AND {' AND '.join(tests or ['TRUE'])}"
     if RfmLayer.PROSPECT in layers:
         # Prospects are those without a score.
         unscored = (

@@ -27,7 +27,7 @@ def count_members(actor: Actor) -> int:
     visible, params = scopes.member_sql(actor)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM members_member m WHERE m.status = 'active' AND {visible}",  # noqa: S608
+            f"SELECT count(*) FROM members_member m WHERE m.status = 'active' AND {visible}",
             params,
         )
         count = int(cursor.fetchone()[0])

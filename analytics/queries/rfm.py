@@ -114,7 +114,7 @@ def _counted(actor: Actor, model: RfmModel) -> dict[str, Any]:
             SELECT s.r, s.f, s.rfm_class, s.layer, count(*), sum(s.monetary)::bigint
             FROM members_member m JOIN analytics_rfmscore s ON s.model_id = %s AND s.member_id = m.id
             WHERE m.status = 'active' AND {visible} GROUP BY s.r, s.f, s.rfm_class, s.layer
-            """,  # noqa: S608  # the condition comes from members.queries.scopes
+            """,  # the condition comes from members.queries.scopes
             [model.pk, *params],
         )
         return rules.summed(cursor.fetchall())
@@ -157,7 +157,7 @@ def _moved(actor: Actor, run: RfmRun) -> list[tuple[str, str, int]]:
             SELECT c.layer_before, c.layer_after, count(*)
             FROM analytics_rfmchange c JOIN members_member m ON m.id = c.member_id AND {visible}
             WHERE c.run_id = %s AND c.layer_before <> c.layer_after GROUP BY 1, 2
-            """,  # noqa: S608  # the condition comes from members.queries.scopes
+            """,  # the condition comes from members.queries.scopes
             [*params, run.pk],
         )
         return list(cursor.fetchall())

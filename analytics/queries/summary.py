@@ -81,12 +81,12 @@ def summary(*, actor: Actor, now: datetime, source: str | None = None, paid_only
                 FROM members_order x WHERE {"x.counts" if paid_only else "TRUE"} {of_source} {inside}
                 GROUP BY x.member_id
             ) per_member
-            """,  # noqa: S608  # built from fixed parts
+            """,  # built from fixed parts
             values,
         )
         buyers, orders, revenue, first_at, last_at = cursor.fetchone()
         cursor.execute(
-            f"SELECT count(*), coalesce(sum(x.amount), 0) FROM members_refund x WHERE TRUE {of_source} {inside}",  # noqa: S608
+            f"SELECT count(*), coalesce(sum(x.amount), 0) FROM members_refund x WHERE TRUE {of_source} {inside}",
             values,
         )
         refund_count, refunds = cursor.fetchone()

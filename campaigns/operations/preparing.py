@@ -65,7 +65,7 @@ def _prepare(campaign_id: int, now: datetime) -> bool:
             FROM (SELECT id, (hashint8extended(id, %s) & 9223372036854775807) %% 10000 < %s AS control
                   FROM ({audience}) audience (id)) a
             ON CONFLICT DO NOTHING
-            """,  # noqa: S608  # compiled from the segment's condition, values are parameters
+            """,  # compiled from the segment's condition, values are parameters
             [
                 campaign_id,
                 campaign.channel,

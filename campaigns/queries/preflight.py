@@ -71,7 +71,7 @@ def forecast(campaign: Campaign, *, now: datetime) -> Forecast:
                     ELSE 0 END AS cut
                 FROM members_member m WHERE m.id IN (SELECT id FROM ({audience}) audience (id))
             ) members
-            """,  # noqa: S608  # compiled from the segment's condition
+            """,  # compiled from the segment's condition
             params,
         )
         return Forecast(*cursor.fetchone())

@@ -38,7 +38,7 @@ def sample_member(*, actor: Actor, segment_id: int | None, after: int = 0, now: 
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT m.id FROM members_member m WHERE m.id > %s AND m.status = 'active' AND {scope}
-                ORDER BY m.id LIMIT 1""",  # noqa: S608
+                ORDER BY m.id LIMIT 1""",
             [after, *params],
         )
         row = cursor.fetchone()

@@ -61,7 +61,7 @@ def report(campaign_id: int, *, actor: Actor) -> Report:
         cursor.execute(
             f"""SELECT t.state, t.reason, count(*), count(t.opened_at), count(t.clicked_at)
                 FROM campaigns_message t {join}
-                WHERE t.campaign_id = %s AND {scope} GROUP BY t.state, t.reason""",  # noqa: S608
+                WHERE t.campaign_id = %s AND {scope} GROUP BY t.state, t.reason""",
             [campaign_id, *params],
         )
         rows = cursor.fetchall()
@@ -107,7 +107,7 @@ def orders_after(campaign: Campaign, *, actor: Actor) -> Orders:
                   SELECT 1 FROM campaigns_message later
                   WHERE later.member_id = t.member_id AND later.handed_at > t.handed_at
                     AND later.handed_at <= o.paid_at AND later.state = ANY(%s))
-            """,  # noqa: S608
+            """,
             [
                 ATTRIBUTION_WINDOW.days,
                 campaign.pk,

@@ -118,7 +118,7 @@ def _write(profiles: dict[int, dict[str, Any]], now: datetime) -> set[int]:
             WHERE m.id = t.id
               AND ROW({", ".join(f"m.{name}" for name in new)}) IS DISTINCT FROM ROW({", ".join(new.values())})
             RETURNING m.id
-            """,  # noqa: S608
+            """,
             [
                 now,
                 columns.integers(members),

@@ -52,7 +52,7 @@ def owners(keys: Collection[OrderKey]) -> dict[OrderKey, int]:
             SELECT n.source_id, n.external_number, n.member_id
             FROM unnest(%s::bigint[], {columns.TEXTS}) AS t (source_id, number)
             JOIN members_ordernumber n ON n.source_id = t.source_id AND n.external_number = t.number
-            """,  # noqa: S608
+            """,
             _keys(keys),
         )
         return {(source_id, number): member_id for source_id, number, member_id in cursor.fetchall()}
@@ -72,7 +72,7 @@ def claim(wanted: dict[OrderKey, int]) -> dict[OrderKey, UUID]:
                  WITH ORDINALITY AS t (source_id, number, member_id, n)
             ORDER BY n ON CONFLICT DO NOTHING
             RETURNING source_id, external_number, order_id
-            """,  # noqa: S608
+            """,
             [*_keys(keys), columns.integers(wanted[key] for key in keys)],
         )
         return {(source_id, number): order_id for source_id, number, order_id in cursor.fetchall()}
@@ -89,7 +89,7 @@ def load(keys: Collection[OrderKey]) -> dict[OrderKey, StoredOrder]:
             FROM unnest(%s::bigint[], {columns.TEXTS}) AS t (source_id, number)
             JOIN members_ordernumber n ON n.source_id = t.source_id AND n.external_number = t.number
             JOIN members_order o ON o.id = n.order_id AND o.member_id = n.member_id
-            """,  # noqa: S608
+            """,
             _keys(keys),
         )
         return {
@@ -110,7 +110,7 @@ def load_refunds(keys: Collection[RefundKey]) -> dict[RefundKey, StoredRefund]:
             FROM unnest(%s::bigint[], %s::bigint[], {columns.TEXTS}) AS t (member_id, source_id, number)
             JOIN members_refund r
               ON r.member_id = t.member_id AND r.source_id = t.source_id AND r.external_number = t.number
-            """,  # noqa: S608
+            """,
             [
                 columns.integers(member_id for member_id, _, _ in listed),
                 columns.integers(source_id for _, source_id, _ in listed),
@@ -137,7 +137,7 @@ def awaiting(wanted: dict[OrderKey, int]) -> dict[OrderKey, list[tuple[str, Stor
                                  AND r.member_id = t.member_id
             WHERE r.order_id IS NULL AND r.order_number <> ''
             ORDER BY r.refunded_at, r.external_number
-            """,  # noqa: S608
+            """,
             [*_keys(keys), columns.integers(wanted.values())],
         )
         found: dict[OrderKey, list[tuple[str, StoredRefund]]] = {}
@@ -162,7 +162,7 @@ def write(
                        discount, refunded, ordered_at, paid_at, version_at, %s
                 FROM unnest({columns.TEXTS}, %s::bigint[], %s::bigint[], {columns.TEXTS}, {_VALUES})
                      AS t (id, member_id, source_id, number, {_NAMES})
-                """,  # noqa: S608
+                """,
                 [
                     now,
                     columns.texts(str(order.id) for _, order in new),
@@ -182,7 +182,7 @@ def write(
                     paid_at = t.paid_at, version_at = t.version_at, received_at = %s
                 FROM unnest({columns.TEXTS}, %s::bigint[], {_VALUES}) AS t (id, member_id, {_NAMES})
                 WHERE o.id = t.id::uuid AND o.member_id = t.member_id
-                """,  # noqa: S608
+                """,
                 [
                     now,
                     columns.texts(str(order.id) for order in versions),
@@ -232,7 +232,7 @@ def _write_lines(orders: Sequence[StoredOrder], product_of: dict[str, int]) -> N
     with connection.cursor() as cursor:
         if replaced:
             cursor.execute(
-                f"DELETE FROM members_orderline WHERE order_id = ANY({columns.TEXTS}::uuid[])",  # noqa: S608
+                f"DELETE FROM members_orderline WHERE order_id = ANY({columns.TEXTS}::uuid[])",
                 [columns.texts(str(order.id) for order in replaced)],
             )
         if rows:
@@ -244,7 +244,7 @@ def _write_lines(orders: Sequence[StoredOrder], product_of: dict[str, int]) -> N
                 FROM unnest({columns.TEXTS}, %s::bigint[], %s::int[], %s::bigint[], %s::int[], {columns.TEXTS},
                             %s::bigint[])
                      AS t (order_id, member_id, line_number, product_id, quantity, unit_price, amount)
-                """,  # noqa: S608
+                """,
                 [
                     columns.texts(str(order.id) for order, _, _ in rows),
                     columns.integers(order.member_id for order, _, _ in rows),
@@ -267,7 +267,7 @@ def set_refunded(orders: Sequence[StoredOrder]) -> None:
             UPDATE members_order o SET refunded_amount = t.refunded
             FROM unnest({columns.TEXTS}, %s::bigint[], %s::bigint[]) AS t (id, member_id, refunded)
             WHERE o.id = t.id::uuid AND o.member_id = t.member_id
-            """,  # noqa: S608
+            """,
             [
                 columns.texts(str(order.id) for order in orders),
                 columns.integers(order.member_id for order in orders),
@@ -290,7 +290,7 @@ def add_refunds(rows: Sequence[tuple[int, str, int, UUID | None, Repayment]], no
             FROM unnest(%s::bigint[], {columns.TEXTS}, %s::bigint[], {columns.TEXTS}, {columns.TEXTS}, %s::bigint[],
                         %s::timestamptz[], {columns.TEXTS})
                  AS t (source_id, order_number, member_id, order_id, number, amount, refunded_at, reason)
-            """,  # noqa: S608
+            """,
             [
                 now,
                 columns.integers(source_id for source_id, *_ in rows),
@@ -315,7 +315,7 @@ def join_refunds(pairs: Sequence[tuple[StoredOrder, UUID]]) -> None:
             UPDATE members_refund r SET order_id = t.order_id::uuid
             FROM unnest({columns.TEXTS}, {columns.TEXTS}, %s::bigint[]) AS t (id, order_id, member_id)
             WHERE r.id = t.id::uuid AND r.member_id = t.member_id
-            """,  # noqa: S608
+            """,
             [
                 columns.texts(str(refund_id) for _, refund_id in pairs),
                 columns.texts(str(order.id) for order, _ in pairs),

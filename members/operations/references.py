@@ -47,7 +47,7 @@ def _ids(remembered: dict[str, int], target: str, values: str, keys: set[str]) -
         if new:
             # In key order, so that two batches with the same new keys wait for each other instead of deadlocking.
             cursor.execute(
-                f"INSERT INTO {target} SELECT {values} FROM unnest({columns.TEXTS}) WITH ORDINALITY AS t (key, n) "  # noqa: S608
+                f"INSERT INTO {target} SELECT {values} FROM unnest({columns.TEXTS}) WITH ORDINALITY AS t (key, n) "
                 "ORDER BY n ON CONFLICT DO NOTHING",
                 [columns.texts(new)],
             )
@@ -63,7 +63,7 @@ def _ids(remembered: dict[str, int], target: str, values: str, keys: set[str]) -
 
 def _select(cursor: Any, table: str, column: str, keys: Iterable[str]) -> dict[str, int]:
     cursor.execute(
-        f"SELECT {column}, id FROM {table} WHERE {column} = ANY({columns.TEXTS})",  # noqa: S608
+        f"SELECT {column}, id FROM {table} WHERE {column} = ANY({columns.TEXTS})",
         [columns.texts(keys)],
     )
     return dict(cursor.fetchall())
@@ -103,7 +103,7 @@ def product_ids(named: Mapping[str, tuple[str, str]]) -> dict[str, int]:
                 FROM unnest({columns.TEXTS}, {columns.TEXTS}, {columns.TEXTS})
                      WITH ORDINALITY AS t (sku, name, category, n)
                 ORDER BY n ON CONFLICT DO NOTHING
-                """,  # noqa: S608
+                """,
                 [
                     columns.texts(new),
                     columns.texts(named[sku][0] for sku in new),

@@ -49,7 +49,7 @@ def _answers(member_ids: list[int], channel: str, purpose: str, *, lock: str) ->
         # Locked in the order of the members, as `record` writes them: two of us never wait for each other.
         cursor.execute(
             f"""SELECT member_id, state FROM members_consent
-                WHERE member_id = ANY(%s) AND channel = %s AND purpose = %s ORDER BY member_id {lock}""",  # noqa: S608
+                WHERE member_id = ANY(%s) AND channel = %s AND purpose = %s ORDER BY member_id {lock}""",
             [member_ids, channel, purpose],
         )
         answers = dict(cursor.fetchall())

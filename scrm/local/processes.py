@@ -102,7 +102,7 @@ def spawn(
         env=dict(environment) if environment is not None else None,
         cwd=directory,
         start_new_session=True,
-        preexec_fn=die_with_parent(death_signal),  # noqa: PLW1509
+        preexec_fn=die_with_parent(death_signal),
         **identity,
     )
 

@@ -62,7 +62,7 @@ class Servers:
         self.stack.close()
 
 
-class throwaway_directory:  # noqa: N801 (reads as a function)
+class throwaway_directory:
     """A context with a directory in /tmp that is deleted at its end, or by a later run if we are killed."""
 
     def __enter__(self) -> Path:

@@ -86,7 +86,7 @@ def snapshot(*, segment_id: int, name: str = "", now: datetime) -> Segment:
         audience, params = queries.audience_sql(origin, as_of=now)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"INSERT INTO tags_segmentmember (segment_id, member_id) SELECT %s, a.id FROM ({audience}) a",  # noqa: S608
+                f"INSERT INTO tags_segmentmember (segment_id, member_id) SELECT %s, a.id FROM ({audience}) a",
                 [frozen.pk, *params],
             )
             frozen.member_count = cursor.rowcount

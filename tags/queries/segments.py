@@ -139,7 +139,7 @@ def audience_sql(
     among = "" if member_ids is None else "m.id = ANY(%s) AND "
     ids = [] if member_ids is None else [list(member_ids)]
     return (
-        f"SELECT m.id FROM members_member m WHERE {among}m.status = 'active' AND ({text})",  # noqa: S608
+        f"SELECT m.id FROM members_member m WHERE {among}m.status = 'active' AND ({text})",
         [*ids, *params],
     )
 
@@ -161,7 +161,7 @@ def _as_sql(pair: tuple[str, Iterable[Any]]) -> tuple[str, tuple[Any, ...]]:
 def _count(test: Sql, actor: Actor | None) -> int:
     where = _visible(test, actor)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM members_member m WHERE {where.text}", where.params)  # noqa: S608
+        cursor.execute(f"SELECT count(*) FROM members_member m WHERE {where.text}", where.params)
         return int(cursor.fetchone()[0])
 
 
@@ -200,13 +200,13 @@ def _preview(test: Sql, actor: Actor, as_of: datetime) -> Preview:
     scope = Sql(*_as_sql(scopes.member_sql(actor)))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*), {counts}, (array_agg(m.id ORDER BY m.id DESC))[1:5]"  # noqa: S608
+            f"SELECT count(*), {counts}, (array_agg(m.id ORDER BY m.id DESC))[1:5]"
             f" FROM members_member m WHERE {where.text}",
             [*params, *where.params],
         )
         total, *reachable, sample = cursor.fetchone()
         cursor.execute(
-            f"SELECT count(*) FROM members_member m WHERE m.status = 'active' AND {scope.text}",  # noqa: S608
+            f"SELECT count(*) FROM members_member m WHERE m.status = 'active' AND {scope.text}",
             scope.params,
         )
         everyone = cursor.fetchone()[0]
@@ -251,7 +251,7 @@ def member_ids_page(segment: Segment, *, actor: Actor, as_of: datetime, after: i
     where = _visible(_predicate(segment, as_of=as_of), actor)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT m.id FROM members_member m WHERE m.id > %s AND {where.text} ORDER BY m.id LIMIT %s",  # noqa: S608
+            f"SELECT m.id FROM members_member m WHERE m.id > %s AND {where.text} ORDER BY m.id LIMIT %s",
             [after, *where.params, size],
         )
         return [row[0] for row in cursor.fetchall()]

@@ -104,7 +104,7 @@ def counts(*, actor: Actor, now: datetime) -> dict[int, int]:
             f"""
             SELECT mt.tag_id, count(*) FROM tags_membertag mt JOIN members_member m ON m.id = mt.member_id
             WHERE m.status = 'active' AND {scope} AND (mt.expires_at IS NULL OR mt.expires_at > %s) GROUP BY mt.tag_id
-            """,  # noqa: S608
+            """,
             [*params, now],
         )
         return dict(cursor.fetchall())

@@ -47,7 +47,7 @@ def segment_list(request: ConsoleRequest) -> HttpResponse:
         "sees_counts": request.actor.scope == DataScope.ALL,
         "may_edit": request.actor.may(Permission.SEGMENTS_EDIT),
     }
-    rows_only = request.htmx and "cursor" in request.GET  # type: ignore[attr-defined]  # set by django-htmx
+    rows_only = request.htmx and "cursor" in request.GET
     return render(request, "tags/segment_rows.html" if rows_only else "tags/segment_list.html", context)
 
 

@@ -49,7 +49,7 @@ def member_tags(request: ConsoleRequest, member_id: int) -> HttpResponse:
             tagging.remove(member_ids=[member_id], tag_ids=[tag_id], reason=reason, now=now)
     except DomainError as error:
         fault = str(error)
-    if not request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
+    if not request.htmx:
         return redirect("member_detail", member_id)
     return render(request, "tags/member_panel.html", panel_context(request, member_id, fault=fault))
 

@@ -113,7 +113,7 @@ class Sink:
         self.drop_after: set[str] = set()  # the connection ends after the message was taken, before the answer
         self.lock = threading.Lock()
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if address in self.rcpt_answers:
@@ -121,7 +121,7 @@ class Sink:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         address = envelope.rcpt_tos[0]
         if address in self.data_answers:
             return self.data_answers[address]

@@ -24,7 +24,7 @@ def at_once(*calls: Callable[[], object]) -> None:
         try:
             barrier.wait(timeout=10)
             call()
-        except Exception as error:  # noqa: BLE001  # told to the test
+        except Exception as error:  # told to the test
             errors.append(error)
         finally:
             connection.close()

@@ -85,7 +85,7 @@ def test_only_administrators_manage_users_and_keys(role: Role, name: str) -> Non
     assert client_as(role).get(reverse(name)).status_code == 403
 
 
-def test_without_a_login_every_page_leads_to_the_login(client) -> None:  # noqa: ANN001
+def test_without_a_login_every_page_leads_to_the_login(client) -> None:
     for name in ("dashboard", "job_list", "audit_list", "user_list", "profile", "palette"):
         answer = client.get(reverse(name))
         assert (answer.status_code, answer.url.split("?")[0]) == (302, reverse("account_login"))

@@ -187,7 +187,7 @@ FEMALE = [
     "素素",
     "映雪",
     "念慈",
-]  # noqa: E501
+]
 MALE = [
     "浩然",
     "子轩",
@@ -229,6 +229,6 @@ MALE = [
     "昊天",
     "睿",
     "钧",
-]  # noqa: E501
+]
 STAFF_TITLES = ["小敏", "小雅", "阿琳", "佳佳", "晓晨", "小北", "阿杰", "文文", "可可", "小满"]
 MAIL_DOMAINS = ["example.com", "example.net", "example.org"]

@@ -71,7 +71,7 @@ def _test(field: Field, op: str, value: Any, source: Source, context: Context) -
 
 
 def _of_set(op: str, value: Any, source: Rows) -> Sql:
-    head = f"SELECT 1 FROM {source.table} WHERE "  # noqa: S608  # names from the registry, values bound
+    head = f"SELECT 1 FROM {source.table} WHERE "  # names from the registry, values bound
     if op in ("set", "not_set"):
         return compose(f"{'NOT ' if op == 'not_set' else ''}EXISTS ({head}{{}})", source.join)
     if op == "all_of":
@@ -87,7 +87,7 @@ def _of_set(op: str, value: Any, source: Rows) -> Sql:
 
 
 def _of_row(field: Field, op: str, value: Any, source: Row, context: Context) -> Sql:
-    head = f"EXISTS (SELECT 1 FROM {source.table} WHERE "  # noqa: S608  # names from the registry, values bound
+    head = f"EXISTS (SELECT 1 FROM {source.table} WHERE "  # names from the registry, values bound
     if op in ("set", "not_set"):
         return compose(
             f"{'NOT ' if op == 'not_set' else ''}{head}{{}} AND {{}} IS NOT NULL)", source.join, source.value

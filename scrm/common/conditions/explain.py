@@ -35,7 +35,7 @@ def explain(node: Node, *, member_id: int, as_of: datetime, stack: tuple[Any, ..
     params = [value for column in columns for value in column.params]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {select} FROM members_member m WHERE m.id = %s AND m.status = 'active'",  # noqa: S608  # names from the registry, values bound
+            f"SELECT {select} FROM members_member m WHERE m.id = %s AND m.status = 'active'",
             [*params, member_id],
         )
         row = cursor.fetchone()
@@ -58,11 +58,11 @@ def _found(leaf: Leaf, as_of: datetime, stack: tuple[Any, ...]) -> Sql:
         case Column(value, present):
             return compose("CASE WHEN {} THEN {} END", present, value)
         case Row() as row:
-            return compose(f"(SELECT {{}} FROM {row.table} WHERE {{}})", row.value, row.join)  # noqa: S608  # names from the registry, values bound
+            return compose(f"(SELECT {{}} FROM {row.table} WHERE {{}})", row.value, row.join)
         case Aggregate() as aggregate:
             return compose("({})", aggregate.value)
         case Rows() as rows:
-            return compose(f"ARRAY(SELECT {{}} FROM {rows.table} WHERE {{}} ORDER BY 1)", rows.value, rows.join)  # noqa: S608  # names from the registry, values bound
+            return compose(f"ARRAY(SELECT {{}} FROM {rows.table} WHERE {{}} ORDER BY 1)", rows.value, rows.join)
         case Flag(test):
             return compose("({})", test)
         case PerValue(test_of):
