@@ -289,7 +289,7 @@ def test_a_value_that_cannot_be_is_refused_by_name(member: Member, changes: dict
 
 
 def test_a_number_beyond_all_numbers_is_refused(member: Member) -> None:
-    text = '{"updated_at": "%s", "attributes": {"a": 1e400}}' % seen(member)
+    text = f'{{"updated_at": "{seen(member)}", "attributes": {{"a": 1e400}}}}'
     answer = patch(key_client("members.view", "members.edit"), member, text)
     assert problem(answer) == (422, "wrong_type", ["attributes"])
 
