@@ -21,6 +21,7 @@ from scrm.api.schema import shape
 from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Permission
+from scrm.common.transactions import retrying
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ class BatchView(ApiView):
 def land_batch(read: Sequence[Any], land: Callable[[Sequence[Any], datetime], list[Outcome]]) -> list[Outcome]:
     """Hand the readable items to the operation and put its answers between those of the unreadable ones."""
     items = [item for item in read if not isinstance(item, ItemRejected)]
-    landed = iter(land(items, clock.now())) if items else iter(())
+    landed = iter(retrying(lambda: land(items, clock.now()))) if items else iter(())
     return [rejected(item) if isinstance(item, ItemRejected) else next(landed) for item in read]
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from members.operations import identities, landing_members, landing_orders, landing_refunds, references, timeline
-from members.operations.identities import Claim
+from members.operations.identities import Claim, Resolution
 from members.rules import facts
 from members.rules.identities import Named
 from members.rules.intake import (
@@ -38,24 +38,19 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
 
     Idempotent by (source, message id). `now` bounds the future: more than seven days ahead is rejected.
     """
-    outcomes, good = _checked(items, lambda item: _event(item, now))
+    outcomes = [ACCEPTED] * len(items)
+    good: list[tuple[int, facts.Happening]] = []
+    for index, found in enumerate(facts.events(items, now + LATEST_AHEAD)):
+        if isinstance(found, ItemRejected):
+            outcomes[index] = rejected(found)
+        else:
+            good.append((index, found))
     if not good:
         return outcomes
     with atomic():
         source_of = references.source_ids({items[index].source for index, _ in good})
         type_of = references.type_ids({items[index].type for index, _ in good})
-        resolution = identities.resolve(
-            [
-                Claim(
-                    item.member.member_id,
-                    named,
-                    source_of[item.source],
-                    min(item.occurred_at, now),
-                    f"event {item.source} {item.message_id}",
-                )
-                for item, (named, _, _) in ((items[index], value) for index, value in good)
-            ]
-        )
+        resolution = _whose(items, good, source_of, now)
         identities.show_masks(resolution.masks)
         rows: dict[timeline.EventKey, tuple[int, timeline.EventRow]] = {}
         for (index, (_, amount, properties)), member in zip(good, resolution.members, strict=True):
@@ -143,11 +138,34 @@ def _checked(items: Sequence[In], check: Callable[[In], Checked]) -> tuple[list[
     return outcomes, good
 
 
-def _event(item: EventIn, now: datetime) -> tuple[list[Named], int | None, str]:
-    check_source(item.source)
-    amount = facts.check_event(item, now + LATEST_AHEAD)
-    named = facts.named(item.member, item.source)
-    return named, amount, properties_json(item.properties, "properties") if item.properties else "{}"
+def _whose(
+    items: Sequence[EventIn], good: list[tuple[int, facts.Happening]], source_of: dict[str, int], now: datetime
+) -> Resolution:
+    """The members of the events: most are named by one known identity, the others are resolved together."""
+    alone = [
+        named[0] if len(named) == 1 and items[index].member.member_id is None else None for index, (named, _, _) in good
+    ]
+    owner_of = identities.known(one for one in set(alone) if one is not None)
+    members: list[int | None] = [owner_of.get(one) if one is not None else None for one in alone]
+    open_at = [position for position, member in enumerate(members) if member is None]
+    claims = []
+    for position in open_at:
+        index, (named, _, _) = good[position]
+        item = items[index]
+        claims.append(
+            Claim(
+                item.member.member_id,
+                named,
+                source_of[item.source],
+                min(item.occurred_at, now),
+                f"event {item.source} {item.message_id}",
+            )
+        )
+    resolution = identities.resolve(claims) if claims else Resolution(members=[])
+    answers = iter(resolution.members)
+    resolution.members = [next(answers) if member is None else member for member in members]
+    resolution.creators = {open_at[claim] for claim in resolution.creators}
+    return resolution
 
 
 def _named(item: OrderIn | RefundIn) -> list[Named]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+
+from msgspec.structs import astuple
 
 from members.enums import PAID_STATES, OrderState, Rejection
 from members.rules import identities, rejections
@@ -20,14 +23,19 @@ _PAID = frozenset(state.value for state in PAID_STATES)
 _RANK = {state.value: rank for rank, state in enumerate(OrderState)}
 _SIMPLE_KEYS = ("phone", "email", "unionid", "openid", "external_userid", "app_user", "device", "number")
 
+# An event's identities strongest first, its amount in minor units, its properties as JSON.
+Happening = tuple[list[Named], int | None, str]
+
 
 def named(ref: MemberRef, source: str, parent: str = "member") -> list[Named]:
     """The normalised identities of a reference, strongest first. Raises `ItemRejected` when it names nobody."""
     prefix = f"{parent}." if parent else ""
+    # In the order of the struct: a profile's own fields come after its reference's.
+    _, _, *values = astuple(ref)
     found = [
         identities.normalise(kind, value, source=source, field=prefix + kind)
-        for kind in _SIMPLE_KEYS
-        if (value := getattr(ref, kind)) is not None
+        for kind, value in zip(_SIMPLE_KEYS, values, strict=False)
+        if value is not None
     ]
     for index, one in enumerate(ref.identities):
         path = f"{prefix}identities[{index}].value"
@@ -37,11 +45,57 @@ def named(ref: MemberRef, source: str, parent: str = "member") -> list[Named]:
     return identities.by_strength(found) if len(found) > 1 else found
 
 
+def events(items: Sequence[EventIn], latest: datetime) -> list[Happening | ItemRejected]:
+    """The values of events, each checked or refused, in order.
+
+    What nearly always holds is looked at for the whole batch at once; only a batch that fails there is taken apart.
+    """
+    try:
+        _check_events_together(items, latest)
+    except ItemRejected:
+        check: Callable[[EventIn, datetime], int | None] = check_event
+    else:
+        check = _amount
+    found: list[Happening | ItemRejected] = []
+    for item in items:
+        try:
+            amount = check(item, latest)
+            found.append(
+                (
+                    named(item.member, item.source),
+                    amount,
+                    rejections.properties_json(item.properties, "properties") if item.properties else "{}",
+                )
+            )
+        except ItemRejected as error:
+            found.append(error)
+    return found
+
+
+def _check_events_together(items: Sequence[EventIn], latest: datetime) -> None:
+    if not items:
+        return
+    for source in {item.source for item in items}:
+        rejections.check_source(source)
+    rejections.check_text("".join({item.type for item in items}), "type")
+    rejections.check_text("".join([item.message_id for item in items]), "message_id")
+    instants = [item.occurred_at for item in items]
+    if any(instant.tzinfo is None for instant in instants):
+        raise ItemRejected(Rejection.INVALID, "occurred_at")
+    rejections.check_instant(max(instants), "occurred_at", latest=latest)
+    rejections.check_instant(min(instants), "occurred_at", latest=latest)
+
+
 def check_event(item: EventIn, latest: datetime) -> int | None:
     """Refuse what cannot be stored; the amount in minor units."""
+    rejections.check_source(item.source)
     rejections.check_text(item.message_id, "message_id")
     rejections.check_text(item.type, "type")
     rejections.check_instant(item.occurred_at, "occurred_at", latest=latest)
+    return _amount(item, latest)
+
+
+def _amount(item: EventIn, _latest: datetime) -> int | None:
     return None if item.amount is None else rejections.amount(item.amount, "amount")
 
 

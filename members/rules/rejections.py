@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import msgspec
 
 from members.enums import Rejection
-from scrm.common.money import to_minor
+from scrm.common.money import CENT
 
 # Sources of the product's own events; nobody can send under such a name.
 INTERNAL_PREFIX = "scrm."
@@ -72,7 +72,7 @@ def amount(value: Decimal, field: str) -> int:
     """Minor units of an amount that may be zero. Raises `ItemRejected` (out_of_range) outside 0 … 10^9."""
     if not value.is_finite() or value < 0 or value > LARGEST_AMOUNT:
         raise ItemRejected(Rejection.OUT_OF_RANGE, field)
-    return to_minor(value)
+    return int(value.quantize(CENT, ROUND_HALF_UP).scaleb(2))
 
 
 def properties_json(value: dict[str, Any], field: str) -> str:

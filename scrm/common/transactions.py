@@ -6,14 +6,19 @@ The middleware, the task runner and the API set the actor for the duration of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
-from django.db import connection, transaction
+import psycopg.errors
+from django.db import OperationalError, connection, transaction
 
 from scrm.common.access import SYSTEM, Actor
 
+Result = TypeVar("Result")
+_ATTEMPTS = 3
+_TRY_AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
 
 
@@ -38,3 +43,21 @@ def atomic() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('scrm.actor', %s, true)", [current_actor().ref])
         yield
+
+
+def retrying(work: Callable[[], Result]) -> Result:
+    """Do `work`; when Postgres ended its transaction to resolve a deadlock or a conflict, again, up to three times.
+
+    Locks are taken in one order, so this is rare; but another program, or an administrator's statement, may hold some.
+    Inside a transaction nothing can be repeated, and `work` is done once.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            return work()
+        except OperationalError as error:
+            given_up = isinstance(
+                error.__cause__, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
+            )
+            if not given_up or attempt == _ATTEMPTS or connection.in_atomic_block:
+                raise
+    raise AssertionError("unreachable")
