@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class ChannelKind(models.TextChoices):
     """Channels that can send today; the values are those of `members.enums.Channel`."""
 
-    EMAIL = "email", _("E-mail")
-    SANDBOX = "sandbox", _("Sandbox")
+    EMAIL = "email", pgettext_lazy("channel", "E-mail")
+    SANDBOX = "sandbox", pgettext_lazy("channel", "Sandbox")
 
 
 class CampaignState(models.TextChoices):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Gender(models.TextChoices):
@@ -11,7 +12,7 @@ class Gender(models.TextChoices):
 
 
 class MemberStatus(models.TextChoices):
-    ACTIVE = "active", _("Active")
+    ACTIVE = "active", pgettext_lazy("member status", "Active")
     MERGED = "merged", _("Merged into another member")
     ERASED = "erased", _("Erased")
 
@@ -36,12 +37,12 @@ STRONG_KINDS = frozenset({IdentityKind.PHONE, IdentityKind.UNIONID, IdentityKind
 class Channel(models.TextChoices):
     """A way to reach a member; consent is given per channel and purpose."""
 
-    EMAIL = "email", _("E-mail")
+    EMAIL = "email", pgettext_lazy("channel", "E-mail")
     SMS = "sms", _("SMS")
     WECOM = "wecom", _("WeCom")
     OFFICIAL_ACCOUNT = "official_account", _("Official account")
     APP_PUSH = "app_push", _("App push")
-    SANDBOX = "sandbox", _("Sandbox")
+    SANDBOX = "sandbox", pgettext_lazy("channel", "Sandbox")
 
 
 class Purpose(models.TextChoices):
@@ -55,7 +56,7 @@ class ConsentState(models.TextChoices):
 
 
 class OrderState(models.TextChoices):
-    CREATED = "created", _("Created")
+    CREATED = "created", pgettext_lazy("order state", "Created")
     PAID = "paid", _("Paid")
     SHIPPED = "shipped", _("Shipped")
     COMPLETED = "completed", _("Completed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,7 +37,7 @@ class _ListAndAdd(KeysetListView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.method == "POST" and not self.actor.may(Permission.CAMPAIGNS_EDIT):
-            raise Forbidden("This needs the scope campaigns.edit.")
+            raise Forbidden(_("You may not do this."))
 
     @property
     def user_id(self) -> int | None:

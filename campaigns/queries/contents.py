@@ -13,6 +13,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from campaigns.enums import ChannelKind
 from campaigns.rules import content as contents
@@ -117,7 +118,7 @@ def _titles() -> dict[str, str]:
 def fields() -> Sequence[tuple[str, str]]:
     """The fields an operator can put in, with what they are called: (source to insert, label)."""
     return (
-        ('{{ member.name | default("' + _("friend") + '") }}', _("Name")),
+        ('{{ member.name | default("' + _("friend") + '") }}', pgettext("member", "Name")),
         ("{{ member.gender_title }}", _("Form of address")),
         ("{{ member.city }}", _("City")),
         ("{{ store.name }}", _("Store")),

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from members.models import Member
 from members.queries import contacts, directory
@@ -127,7 +128,7 @@ def _unmask(rows: Sequence[Member], *, full: bool) -> None:
 def _columns() -> list[tuple[str, Callable[[Member], Any]]]:
     return [
         (_("Member ID"), lambda row: row.pk),
-        (_("Name"), lambda row: row.name),
+        (pgettext("member", "Name"), lambda row: row.name),
         (_("Gender"), lambda row: str(row.get_gender_display()) if row.gender else ""),
         (_("Phone"), lambda row: row.phone_masked),
         (_("E-mail"), lambda row: row.email_masked),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.enums import Gender
 from members.models import Member
@@ -23,7 +24,7 @@ def _whole(value: str) -> int:
 class ProfileForm(forms.Form):
     """What staff may change about a member."""
 
-    name = forms.CharField(max_length=60, required=False, label=_("Name"))
+    name = forms.CharField(max_length=60, required=False, label=pgettext_lazy("member", "Name"))
     gender = forms.ChoiceField(choices=Gender.choices, required=False, label=_("Gender"))
     birth_on = forms.DateField(
         required=False,

@@ -9,6 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.queries import organisation
 from scrm.common.access import DataScope, Permission, Role
@@ -23,7 +24,11 @@ class ProfileForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["display_name", "language", "time_zone"]
-        labels = {"display_name": _("Name"), "language": _("Language"), "time_zone": _("Time zone")}
+        labels = {
+            "display_name": pgettext_lazy("person", "Name"),
+            "language": _("Language"),
+            "time_zone": _("Time zone"),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,7 +40,7 @@ class UserForm(forms.Form):
     """A console user with role and data scope."""
 
     username = forms.CharField(max_length=60, label=_("User name"))
-    display_name = forms.CharField(max_length=60, required=False, label=_("Name"))
+    display_name = forms.CharField(max_length=60, required=False, label=pgettext_lazy("person", "Name"))
     role = forms.ChoiceField(choices=Role.choices, label=_("Role"))
     data_scope = forms.ChoiceField(choices=DataScope.choices, label=_("Data scope"))
     staff_id = forms.TypedChoiceField(

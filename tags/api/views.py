@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -34,9 +35,7 @@ class _WriteAlso(KeysetListView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if request.method == "POST" and not self.actor.may(self.write_permission):
-            raise Forbidden(self.permission_denied_message, code="forbidden")
-
-    permission_denied_message = "This key may not change anything here."
+            raise Forbidden(_("You may not do this."), code="forbidden")
 
     def handle_exception(self, exc: Exception) -> Response:
         return _condition_problem(exc) or super().handle_exception(exc)
