@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("analytics.web.urls")),
     path("", include("campaigns.web.urls")),
     path("api/v1/", include("scrm.api.urls")),
+    path("v1/", include("members.api.tracking_urls")),
     path("api/docs/", api_docs, name="api_docs"),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),

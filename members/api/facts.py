@@ -35,10 +35,13 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     results: list[Outcome]
 
 
-def read_body(request: Request) -> bytes:
-    """The raw JSON of a request. Raises `BatchTooLarge` (413) and `UnsupportedMediaType` (415)."""
+def read_body(request: Request, *also: str) -> bytes:
+    """The raw JSON of a request, under `also` other media types that are named.
+
+    Raises `BatchTooLarge` (413) and `UnsupportedMediaType` (415).
+    """
     media_type = (request.content_type or "").partition(";")[0].strip().lower()
-    if media_type not in ("", "application/json"):
+    if media_type not in ("", "application/json", *also):
         raise UnsupportedMediaType(media_type)
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > batches.MAX_BYTES:

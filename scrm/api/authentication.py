@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 from django.conf import settings
@@ -68,6 +69,23 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return SCHEME
+
+
+class WriteKeyAuthentication(ApiKeyAuthentication):
+    """`Authorization: Basic`, the key as the user name and no password: what tracking SDKs call a write key."""
+
+    def presented(self, header: str) -> str | None:
+        scheme, _separator, value = header.partition(" ")
+        if scheme.lower() != "basic":
+            return super().presented(header)
+        try:
+            name, _colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        except ValueError:
+            return ""
+        return "" if password else name
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="write key"'
 
 
 class ConsoleSessionAuthentication(SessionAuthentication):
