@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
-from functools import lru_cache
 from typing import Any
 
 from django.contrib import messages
@@ -12,8 +10,6 @@ from django.db.models import Q
 from django.http import FileResponse, Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -21,7 +17,8 @@ from django.views.decorators.http import require_POST
 from members.filtersets import MemberFilterSet
 from members.operations import exports
 from members.queries import directory
-from scrm.common import clock, panels
+from members.web.member_rows import render_rows
+from scrm.common import clock
 from scrm.common.access import Actor, ConsoleRequest, Permission, page
 from scrm.common.errors import Invalid
 from scrm.common.member_filters import Filter, groups
@@ -30,7 +27,6 @@ from scrm.common.models.jobs import JobState
 from scrm.common.pagination import Page
 
 PAGE_SIZE = 50
-SHOWN_TAGS = 3
 COLUMNS = [
     ("place", gettext_lazy("City and store")),
     ("stage", gettext_lazy("Stage and class")),
@@ -58,7 +54,7 @@ def member_list(request: ConsoleRequest) -> HttpResponse:
     except Invalid as error:
         context["problem"] = str(error)
         found = Page([], None)
-    context |= {"members": [_row(member) for member in found.rows], "next_cursor": found.next_cursor}
+    context |= {"rows": render_rows(found.rows), "next_cursor": found.next_cursor}
     if request.htmx and cursor:
         return render(request, "members/member_rows.html", context)
     if "problem" not in context:
@@ -143,30 +139,6 @@ def member_export_file(request: ConsoleRequest, job_id: int) -> FileResponse:
     answer = FileResponse(path.open("rb"), as_attachment=True, filename=f"members-{stamp}-{job.pk}.csv")
     answer["Cache-Control"] = "no-store"
     return answer
-
-
-def _row(member: Any) -> Any:
-    """A member with what the row's template would work out again for each of fifty rows."""
-    shown = member.shown
-    tags = shown.get("tags") or []
-    member.number = str(member.pk)
-    member.href = reverse("member_detail", args=[member.pk])
-    member.stage_badges = _badges([*(shown.get("stage") or ()), *(shown.get("rfm") or ())])
-    hidden = tags[SHOWN_TAGS:]
-    if hidden:
-        rest = panels.Badge(f"+{len(hidden)}", title=", ".join(str(badge.label) for badge in hidden))
-        tags = [*tags[:SHOWN_TAGS], rest]
-    member.tag_badges = _badges(tags)
-    return member
-
-
-def _badges(badges: Sequence[panels.Badge]) -> SafeString:
-    return mark_safe(" ".join(_badge(str(badge.label), badge.tone, str(badge.title)) for badge in badges))  # noqa: S308
-
-
-@lru_cache(maxsize=4_096)
-def _badge(label: str, tone: str, title: str) -> SafeString:
-    return format_html('<span class="badge tone-{}" title="{}">{}</span>', tone, title, label)
 
 
 def _address(name: str) -> str | None:

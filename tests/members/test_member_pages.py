@@ -150,6 +150,27 @@ def test_a_bad_address_says_so(address: str) -> None:
     assert b'role="alert"' in answer.content
 
 
+def test_a_row_shows_what_was_typed_whatever_it_looks_like() -> None:
+    store = make_store("S1", name="<店> {href}")
+    make_member(name="{number}<b>&", city="'{'", store=store, owner=make_staff("{}", store=store), gender="f")
+    page = client_as(Role.ADMIN).get("/members/").content.decode()
+    assert "<b>{number}&lt;b&gt;&amp;</b>" in page
+    assert 'aria-label="{number}&lt;b&gt;&amp;"' in page
+    assert '&#x27;{&#x27;<small class="sub">&lt;店&gt; {href}</small></td>' in page
+    assert ">{}</td>" in page
+
+
+def test_more_rows_come_without_the_page_around_them() -> None:
+    for _ in range(51):
+        make_member()
+    client = client_as(Role.OPERATOR)
+    first = client.get("/members/").content.decode()
+    assert first.count('name="id"') == 50
+    cursor = first.split("cursor=")[1].split('"')[0]
+    more = client.get(f"/members/?cursor={cursor}", headers={"HX-Request": "true"}).content.decode()
+    assert (more.count('name="id"'), more.count("<tr>"), "<html" in more) == (1, 1, False)
+
+
 def test_a_list_without_members_differs_from_one_without_matches() -> None:
     client = client_as(Role.ADMIN)
     assert b"/imports/new/" in client.get("/members/").content

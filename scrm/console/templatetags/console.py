@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms, template
@@ -18,18 +18,16 @@ from django.contrib.staticfiles import finders
 from django.forms.boundfield import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.utils import formats, timezone, translation
+from django.utils import translation
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from scrm.common import clock
-from scrm.common.money import to_decimal
+from scrm.common import display
+from scrm.common.display import MISSING, ago, day, integer, money
 
 register = template.Library()
-
-MISSING = "—"
+for written in (money, integer, ago, day):
+    register.filter(written.__name__, written)
 
 
 # --- icons and pictures -------------------------------------------------------------------------------------------
@@ -46,8 +44,12 @@ def _sprite_version() -> str:
 
 
 @register.simple_tag
+@functools.lru_cache(maxsize=1_024)
 def icon(name: str, css: str = "") -> SafeString:
-    """`{% icon "users" %}`: a decorative icon of the sprite. The text beside it (or aria-label) carries the meaning."""
+    """`{% icon "users" %}`: a decorative icon of the sprite. The text beside it (or aria-label) carries the meaning.
+
+    A page has dozens of them, templates a few hundred in all: each is written once per process.
+    """
     version = f"?v={_sprite_version()}" if settings.DEBUG is False and _sprite_version() else ""
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}{}#{}"></use></svg>',
@@ -80,21 +82,6 @@ def sparkline(values: Iterable[float | int | None] | None, css: str = "") -> Saf
 # --- numbers ------------------------------------------------------------------------------------------------------
 
 
-def _decimal(value: Any) -> Decimal | None:
-    if value is None or value == "" or isinstance(value, bool):
-        return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
-
-
-def _grouped(number: Decimal, places: int) -> str:
-    rounded = number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    return f"{rounded:,.{places}f}"
-
-
 def _compact(number: Decimal) -> str:
     """12.3万 and 4.56亿 for Chinese readers, 123K, 4.6M and 1.2B for English ones; below that, grouped digits."""
     chinese = (translation.get_language() or "").startswith("zh")
@@ -106,25 +93,15 @@ def _compact(number: Decimal) -> str:
     for size, unit in units:
         if abs(number) >= size:
             scaled = number / (Decimal(1000) if unit == "K" else size)
-            text = _grouped(scaled, 1 if abs(scaled) >= 100 else 2)
+            text = display.grouped(scaled, 1 if abs(scaled) >= 100 else 2)
             return f"{text.rstrip('0').rstrip('.')}{unit}"
-    return _grouped(number, 0)
-
-
-@register.filter
-def money(minor: Any) -> str:
-    """分 as yuan with cents: 123450 → ¥1,234.50."""
-    number = _decimal(minor)
-    if number is None:
-        return MISSING
-    exact = Decimal(to_decimal(int(number.to_integral_value(ROUND_HALF_UP))))
-    return f"{'-' if exact < 0 else ''}¥{_grouped(abs(exact), 2)}"
+    return display.grouped(number, 0)
 
 
 @register.filter
 def money_short(minor: Any) -> str:
     """分 as yuan where space is short: 1234567890 → ¥1,234.57万 or ¥12.35M. Not for amounts that must be exact."""
-    number = _decimal(minor)
+    number = display.decimal(minor)
     if number is None:
         return MISSING
     yuan = number / 100
@@ -132,39 +109,32 @@ def money_short(minor: Any) -> str:
 
 
 @register.filter
-def integer(value: Any) -> str:
-    """A whole number with separators: 1234567 → 1,234,567."""
-    number = _decimal(value)
-    return MISSING if number is None else _grouped(number, 0)
-
-
-@register.filter
 def compact(value: Any) -> str:
     """A count where space is short: 1234567 → 123.5万 or 1.23M."""
-    number = _decimal(value)
+    number = display.decimal(value)
     return MISSING if number is None else _compact(number)
 
 
 @register.filter
 def percent(ratio: Any, places: int = 1) -> str:
     """A ratio as per cent: 0.1234 → 12.3%."""
-    number = _decimal(ratio)
-    return MISSING if number is None else f"{_grouped(number * 100, places)}%"
+    number = display.decimal(ratio)
+    return MISSING if number is None else f"{display.grouped(number * 100, places)}%"
 
 
 @register.filter
 def signed_percent(ratio: Any) -> str:
     """A change as per cent with its sign, so that colour never speaks alone: 0.021 → +2.1%."""
-    number = _decimal(ratio)
+    number = display.decimal(ratio)
     if number is None:
         return MISSING
-    return f"{'+' if number > 0 else ''}{_grouped(number * 100, 1)}%"
+    return f"{'+' if number > 0 else ''}{display.grouped(number * 100, 1)}%"
 
 
 @register.filter
 def share_of(part: Any, whole: Any) -> float | None:
     """`part / whole` as a ratio for `percent`; None when the whole is missing or zero."""
-    top, bottom = _decimal(part), _decimal(whole)
+    top, bottom = display.decimal(part), display.decimal(whole)
     return float(top / bottom) if top is not None and bottom else None
 
 
@@ -185,66 +155,12 @@ def mask(value: Any) -> str:
 # --- time ---------------------------------------------------------------------------------------------------------
 
 
-def _relative(distance: timedelta) -> str:
-    """Words for a distance into the past; months are named so that none can be read as a calendar month."""
-    seconds = int(distance.total_seconds())
-    if seconds < 60:
-        return _("just now")
-    if seconds < 3600:
-        n = seconds // 60
-        return ngettext("%(n)s minute ago", "%(n)s minutes ago", n) % {"n": n}
-    if seconds < 86400:
-        n = seconds // 3600
-        return ngettext("%(n)s hour ago", "%(n)s hours ago", n) % {"n": n}
-    days = seconds // 86400
-    if days < 30:
-        return ngettext("%(n)s day ago", "%(n)s days ago", days) % {"n": days}
-    if days < 365:
-        n = days // 30
-        return ngettext("%(n)s month ago", "%(n)s months ago", n) % {"n": n}
-    n = days // 365
-    return ngettext("%(n)s year ago", "%(n)s years ago", n) % {"n": n}
-
-
-def _ahead(distance: timedelta) -> str:
-    minutes = int(distance.total_seconds()) // 60
-    if minutes < 60:
-        return ngettext("in %(n)s minute", "in %(n)s minutes", max(minutes, 1)) % {"n": max(minutes, 1)}
-    hours = minutes // 60
-    if hours < 48:
-        return ngettext("in %(n)s hour", "in %(n)s hours", hours) % {"n": hours}
-    return ngettext("in %(n)s day", "in %(n)s days", hours // 24) % {"n": hours // 24}
-
-
-@register.filter
-def ago(moment: datetime | None) -> SafeString | str:
-    """ "3 days ago", the exact local time on hover and for machines."""
-    if not isinstance(moment, datetime):
-        return day(moment) if isinstance(moment, date) else MISSING
-    distance = clock.now() - moment
-    words = _ahead(-distance) if distance < timedelta(0) else _relative(distance)
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), _local(moment), words)
-
-
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
     """An exact local time, to the minute."""
     if not isinstance(value, datetime):
         return day(value) if isinstance(value, date) else MISSING
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), _local(value))
-
-
-@register.filter
-def day(value: date | None) -> SafeString | str:
-    """A calendar day."""
-    if not isinstance(value, date):
-        return MISSING
-    plain = timezone.localtime(value).date() if isinstance(value, datetime) else value
-    return format_html('<time datetime="{}">{}</time>', plain.isoformat(), plain.isoformat())
-
-
-def _local(value: datetime) -> str:
-    return formats.date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), display.local(value))
 
 
 # --- addresses and forms --------------------------------------------------------------------------------------------
