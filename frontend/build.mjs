@@ -39,6 +39,8 @@ async function bundle() {
     minify: true,
     format: "esm",
     target: "es2022",
+    splitting: true,
+    chunkNames: "[name]-[hash]",
     outdir: out,
     logLevel: "warning",
     legalComments: "none",
