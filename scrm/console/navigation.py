@@ -56,6 +56,7 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
                 icon="device-mobile-message",
                 permission=Permission.CAMPAIGNS_VIEW,
             ),
+            Item(_("Channels"), "account_list", icon="plug", permission=Permission.SETTINGS),
         ],
     ),
     (
