@@ -1,9 +1,13 @@
 """Event intake over HTTP: the product beside DRF serializers with the ORM, and bare COPY.
 
 All sides store the same events in batches of 500, each batch one durable transaction, from the same number of
-clients at once. The product and the DRF view are served by granian with the same settings; both are idempotent and
-keep the members' summaries. COPY only writes rows, into a table with the same columns and indexes. Sides take turns;
-the figures are medians of the rounds.
+clients at once. Sides take turns; the figures are medians of the rounds.
+
+The product: the batch route behind granian, with its key, limit, checks, identities, idempotency and summaries. DRF:
+the same job with serializers and the ORM (`benchmarks.intake_peer`) behind the same granian, settings and middleware.
+COPY: text that was made before the clock runs, sent over one connection per client into a table made
+`LIKE members_event INCLUDING ALL`: the same primary key, unique (member, source, message) and (member, time) index.
+It knows the members already, answers nothing per event, and neither takes a repetition nor keeps a summary.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def main(size: int) -> None:
     """Measure with up to `size` members, at most 100,000."""
     members = min(size, MEMBERS)
+    durable()
     source_id, type_ids, ids = prepare(members)
     key, secret = api_keys.create(name="benchmark", scopes=["facts.write"], actor=SYSTEM)
     ApiKey.objects.filter(pk=key.pk).update(per_minute=10**9)
@@ -111,6 +116,14 @@ def prepare(members: int) -> tuple[int, dict[str, int], list[tuple[str, int]]]:
             "SELECT value, member_id FROM members_identity WHERE value LIKE 'bench-%%' ORDER BY 2 LIMIT %s", [members]
         )
         return source.pk, types, cursor.fetchall()
+
+
+def durable() -> None:
+    """Refuse to measure on a server that would lose commits."""
+    with connection.cursor() as cursor:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            cursor.execute(f"SHOW {setting}")
+            assert cursor.fetchone() == ("on",), setting
 
 
 def clean() -> None:

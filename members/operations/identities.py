@@ -240,15 +240,15 @@ def note_candidates(suspects: Mapping[tuple[int, int], dict[str, Any]]) -> None:
 def _owners(slots: set[Slot]) -> dict[Slot, int]:
     if not slots:
         return {}
-    values_of: dict[str, list[str]] = {}
-    for kind, value in slots:
-        values_of.setdefault(kind, []).append(value)
-    # A kind at a time, so that the index is walked once over its sorted values.
-    one_kind = f"SELECT kind, value, member_id FROM members_identity WHERE kind = %s AND value = ANY({columns.TEXTS})"
+    listed = list(slots)
     with connection.cursor() as cursor:
         cursor.execute(
-            " UNION ALL ".join([one_kind] * len(values_of)),
-            [part for kind, values in values_of.items() for part in (kind, columns.texts(values))],
+            f"""
+            SELECT i.kind, i.value, i.member_id
+            FROM unnest({columns.TEXTS}, {columns.TEXTS}) AS t (kind, value)
+            JOIN members_identity i ON i.kind = t.kind AND i.value = t.value
+            """,
+            [columns.texts(kind for kind, _ in listed), columns.texts(value for _, value in listed)],
         )
         return {(kind, value): member_id for kind, value, member_id in cursor.fetchall()}
 
