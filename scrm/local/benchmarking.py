@@ -14,6 +14,7 @@ def bench() -> int:
     services = Services(data_dir, needed_services(), generous=True)
     environment = local_environment(data_dir, services.acquire())
     preparation.compile_translations(environment)
+    preparation.collect_static_files(environment)
     preparation.migrate(environment)
     names = os.environ.get("ONLY", "").replace(",", " ").split()
     environment.setdefault("SIZE", "1M")
