@@ -125,6 +125,7 @@ def open_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page
             viewport=viewport,  # type: ignore[arg-type]
             locale="zh-CN" if language.startswith("zh") else "en-GB",
             color_scheme=theme,  # type: ignore[arg-type]
+            reduced_motion="reduce",
             timezone_id="Asia/Shanghai",
         )
         contexts.append(context)

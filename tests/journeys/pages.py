@@ -35,6 +35,7 @@ PAGES: dict[str, Address] = {
     "campaign-new": "/campaigns/new/",
     "templates": "/templates/",
     "sandbox": "/sandbox/",
+    "channels": "/channels/",
     "imports": "/imports/",
     "import-new": "/imports/new/",
     "jobs": "/jobs/",
