@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from analytics.enums import RfmClass, Stage
 from analytics.queries import kpis, lifecycle, rfm
 from analytics.queries.population import scope_key
-from analytics.queries.summary import SourceRow, find_source, sources
+from analytics.queries.summary import SourceRow, added_up, find_source, sources
 from members.queries import scopes
 from scrm.common import clock
 from scrm.common.access import SYSTEM, Actor, DataScope
@@ -54,7 +54,7 @@ def overview(*, actor: Actor, source: str | None, now: datetime) -> dict[str, An
         "trend": _chart(figures, _("GMV"), "gmv", "money"),
         "trend_orders": _chart(figures, _("Orders"), "orders", "count"),
         "totals": figures["totals"],
-        "currency": row.currency if row else "CNY",
+        "currency": figures["currency"],
         "sources": [entry.key for entry in sources()],
         "source_row": row,
         "until": date.fromisoformat(figures["until"]),
@@ -150,8 +150,9 @@ class _Scope:
         self.members_params = [*params, *([row.id] if row else [])]
         limited = actor.scope != DataScope.ALL
         inside = f" AND o.member_id IN (SELECT m.id FROM members_member m WHERE {visible})" if limited else ""
-        self.orders = ("o.counts" + (" AND o.source_id = %s" if row else "")) + inside
-        self.orders_params = [*([row.id] if row else []), *(params if limited else [])]
+        source_ids, self.currency = added_up(row)
+        self.orders = "o.counts AND o.source_id = ANY(%s)" + inside
+        self.orders_params = [source_ids, *(params if limited else [])]
 
 
 def _count(actor: Actor, row: SourceRow | None, now: datetime) -> dict[str, Any]:
@@ -192,6 +193,7 @@ def _count(actor: Actor, row: SourceRow | None, now: datetime) -> dict[str, Any]
         "until": until.isoformat(),
         "is_past": is_past,
         "segments": int(segments),
+        "currency": scope.currency,
     }
 
 

@@ -69,7 +69,7 @@ def cards(figures: dict[str, Any], row: SourceRow | None, *, period: int) -> lis
         {
             "key": "revenue",
             "label": _("Revenue"),
-            "value": _amount(totals["revenue"], row),
+            "value": _amount(totals["revenue"], figures["currency"]),
             "raw": totals["revenue"],
             "delta": _change(current["gmv"], former["gmv"]),
             "note": all_time,
@@ -80,7 +80,7 @@ def cards(figures: dict[str, Any], row: SourceRow | None, *, period: int) -> lis
         {
             "key": "gmv_30d",
             "label": _("GMV, 30 days"),
-            "value": _amount(current["gmv"], row),
+            "value": _amount(current["gmv"], figures["currency"]),
             "raw": current["gmv"],
             "delta": _change(current["gmv"], former["gmv"]),
             "note": "",
@@ -102,7 +102,7 @@ def cards(figures: dict[str, Any], row: SourceRow | None, *, period: int) -> lis
         {
             "key": "aov",
             "label": _("Average order value"),
-            "value": _amount(round(aov), row) if aov is not None else None,
+            "value": _amount(round(aov), figures["currency"]) if aov is not None else None,
             "raw": aov,
             "delta": _change(aov or 0, former_aov or 0),
             "note": "",
@@ -124,9 +124,9 @@ def cards(figures: dict[str, Any], row: SourceRow | None, *, period: int) -> lis
     ]
 
 
-def _amount(minor: int, row: SourceRow | None) -> str:
+def _amount(minor: int, currency: str) -> str:
     whole, cents = to_decimal(minor).rsplit(".", 1)
-    sign = {"CNY": "¥", "GBP": "£", "USD": "$", "EUR": "€"}.get(row.currency if row else "CNY", "")
+    sign = {"CNY": "¥", "GBP": "£", "USD": "$", "EUR": "€"}.get(currency, f"{currency} ")
     return f"{sign}{int(whole):,}.{cents}"
 
 

@@ -57,8 +57,21 @@ def sources() -> list[SourceRow]:
         return [SourceRow(*row) for row in cursor.fetchall()]
 
 
+def added_up(found: SourceRow | None) -> tuple[list[int], str]:
+    """The sources whose orders a figure adds up, and their currency: the one asked for, or all of one currency.
+
+    Amounts of different currencies are never added: over all sources that is the shop's CNY, or the only one there is.
+    """
+    if found is not None:
+        return [found.id], found.currency
+    rows = sources()
+    currencies = sorted({row.currency for row in rows})
+    currency = "CNY" if "CNY" in currencies or not currencies else currencies[0]
+    return [row.id for row in rows if row.currency == currency], currency
+
+
 def summary(*, actor: Actor, now: datetime, source: str | None = None, paid_only: bool = True) -> Summary:
-    """Buyers, orders and revenue of one source or of all, over the members the actor sees.
+    """Buyers, orders and revenue of one source, or of all in the shop's currency, over the members the actor sees.
 
     `paid_only`: counting orders only (paid and not refunded whole); otherwise every order in whatever state.
     Raises `NotFound` (`no_such_source`).
@@ -70,8 +83,9 @@ def summary(*, actor: Actor, now: datetime, source: str | None = None, paid_only
         if actor.scope == DataScope.ALL
         else f"AND x.member_id IN (SELECT m.id FROM members_member m WHERE {visible})"
     )
-    values = [*([found.id] if found else []), *(params if inside else [])]
-    of_source = "AND x.source_id = %s" if found else ""
+    source_ids, currency = added_up(found)
+    values = [source_ids, *(params if inside else [])]
+    of_source = "AND x.source_id = ANY(%s)"
     with connection.cursor() as cursor:
         # Per member first: counting distinct members over all orders at once would sort them.
         cursor.execute(
@@ -98,7 +112,7 @@ def summary(*, actor: Actor, now: datetime, source: str | None = None, paid_only
         revenue=int(revenue),
         refunds=int(refunds),
         refund_count=refund_count,
-        currency=found.currency if found else "CNY",
+        currency=currency,
         first_order_at=first_at,
         last_order_at=last_at,
         as_of=now,

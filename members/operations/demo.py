@@ -367,7 +367,8 @@ def _summarise() -> None:
                    o.first_at, o.last_at, COALESCE(e.n, 0), e.last_at
             FROM members_member m
             LEFT JOIN (SELECT member_id, count(*) FILTER (WHERE counts) n, sum(amount) FILTER (WHERE counts) gross,
-                              sum(refunded_amount) refunded, sum(net_amount) FILTER (WHERE counts) net,
+                              sum(refunded_amount) FILTER (WHERE counts) refunded,
+                              sum(net_amount) FILTER (WHERE counts) net,
                               min(paid_at) FILTER (WHERE counts) first_at, max(paid_at) FILTER (WHERE counts) last_at
                        FROM members_order GROUP BY member_id) o ON o.member_id = m.id
             LEFT JOIN (SELECT member_id, count(*) n, max(occurred_at) last_at FROM members_event GROUP BY member_id) e

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import msgspec
@@ -70,6 +71,12 @@ class ProblemAutoSchema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
+
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular dropped the arguments
+        """What the handler or its own view says; never the words of a base class."""
+        handler = getattr(self.view, self.method.lower(), None)
+        own = handler.__doc__ or type(self.view).__dict__.get("__doc__")
+        return inspect.cleandoc(own or "")
 
     def get_override_parameters(self) -> list[OpenApiParameter | Serializer | type[Serializer]]:
         parameters: list[OpenApiParameter | Serializer | type[Serializer]] = []

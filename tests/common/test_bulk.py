@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from members.models import Member, Order, Source
-from members.operations import demo
+from members.operations import demo, summaries
 from scrm.common import bulk
 from scrm.common.errors import Conflict
 from tests.factories import make_member
@@ -56,6 +56,7 @@ def test_the_loaded_rows_agree_with_each_other() -> None:
         cursor.execute("SELECT count(*), sum(net_amount) FROM members_order WHERE counts")
         assert summed == cursor.fetchone()
     assert Order.objects.count() == counts["orders"]
+    assert summaries.rebuild() == 0
 
 
 def test_indexes_and_foreign_keys_are_back_afterwards() -> None:

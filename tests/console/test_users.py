@@ -89,3 +89,8 @@ def test_without_a_login_every_page_leads_to_the_login(client) -> None:
     for name in ("dashboard", "job_list", "audit_list", "user_list", "profile", "palette"):
         answer = client.get(reverse(name))
         assert (answer.status_code, answer.url.split("?")[0]) == (302, reverse("account_login"))
+
+
+def test_the_first_administrator_comes_from_the_command_line() -> None:
+    User.objects.create_superuser("root", password="a long enough secret")
+    assert User.objects.get().role == Role.ADMIN

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractUser
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
@@ -8,6 +10,17 @@ from django.db.models.functions import Now
 from scrm.common.access import DataScope, Role
 from scrm.common.audit import audited
 from scrm.common.placement import Placement
+
+
+class Users(UserManager["User"]):
+    """`createsuperuser` makes an administrator: who may do everything in the database may do so in the console."""
+
+    use_in_migrations = False
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **values: Any
+    ) -> User:
+        return super().create_superuser(username, email, password, **{"role": Role.ADMIN, **values})
 
 
 class User(AbstractUser):
@@ -20,6 +33,8 @@ class User(AbstractUser):
     display_name = models.CharField(max_length=60, blank=True)
     language = models.CharField(max_length=8, default="zh-hans")
     time_zone = models.CharField(max_length=40, blank=True)
+
+    objects: ClassVar[Users] = Users()
 
     class Meta(AbstractUser.Meta):
         triggers = [audited()]
