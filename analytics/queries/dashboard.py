@@ -101,7 +101,8 @@ def _chart(figures: dict[str, Any], name: str, key: str, unit: str) -> dict[str,
     if not figures["totals"]["orders"]:
         return {"labels": [], "series": []}
     trend = figures["trend"]
-    return {"labels": trend["days"], "series": [{"name": name, "data": trend[key], "area": True}], "format": unit}
+    series = [{"name": name, "data": trend[key], "area": True}]
+    return {"labels": trend["days"], "series": series, "format": unit, "currency": figures["currency"]}
 
 
 def _model_of(row: SourceRow | None) -> Any:

@@ -27,10 +27,14 @@ function short(value) {
   return value.toLocaleString("en-US", { maximumFractionDigits: 1 });
 }
 
-// Money arrives in 分.
+const SIGNS = { CNY: "¥", GBP: "£", USD: "$", EUR: "€" };
+// Money arrives in minor units (分).
+const money = (currency = "CNY") => {
+  const sign = SIGNS[currency] ?? `${currency} `;
+  return { axis: (value) => `${sign}${short(value / 100)}`, exact: (value) => `${sign}${grouped(value / 100, 2)}` };
+};
 const FORMATS = {
-  money: { axis: (value) => `¥${short(value / 100)}`, exact: (value) => `¥${grouped(value / 100, 2)}` },
   count: { axis: short, exact: (value) => grouped(value) },
   percent: { axis: (value) => `${Math.round(value * 100)}%`, exact: (value) => `${grouped(value * 100, 1)}%` },
 };
-export const formatOf = (data) => FORMATS[data.format] ?? FORMATS.count;
+export const formatOf = (data) => (data.format === "money" ? money(data.currency) : (FORMATS[data.format] ?? FORMATS.count));
