@@ -88,7 +88,8 @@ def _read(process: subprocess.Popen[str], said: list[str], ready: threading.Even
     ready.set()
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: Playwright's event loop must have ended when a later test uses Django's database.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
