@@ -47,6 +47,8 @@ def land(items: Sequence[OrderIn], good: list[CheckedOrder], outcomes: list[Outc
             continue
         for index, error in refused.items():
             outcomes[index] = rejected(error)
+        # A refused order must not keep its number: the next try with good content is to find it free.
+        order_rows.release(batch.claimed - batch.orders.keys())
         order_rows.write(batch.orders, store_of, product_of, now)
         _follow(batch.orders, batch.resolution, now)
         identities.note_candidates(batch.suspects)
@@ -104,6 +106,7 @@ class _Batch:
         self.keys: dict[int, OrderKey] = {
             index: (source_of[items[index].source], one.number) for index, (_, one) in good
         }
+        self.claimed: set[OrderKey] = set()
         self.orders: dict[OrderKey, StoredOrder] = {}
         self.refunds: dict[RefundKey, StoredRefund] = {}
         self.answers: dict[int, Outcome] = {}
@@ -140,6 +143,7 @@ class _Batch:
             if self.keys[index] not in taken:
                 free.setdefault(self.keys[index], member)
         new = order_rows.claim(free)
+        self.claimed = set(new)
         self.orders = order_rows.load(set(self.keys.values()) - new.keys())
         if not {order.member_id for order in self.orders.values()} <= locked:
             return None

@@ -78,6 +78,20 @@ def claim(wanted: dict[OrderKey, int]) -> dict[OrderKey, UUID]:
         return {(source_id, number): order_id for source_id, number, order_id in cursor.fetchall()}
 
 
+def release(keys: Collection[OrderKey]) -> None:
+    """Give back numbers that this transaction claimed and does not use."""
+    if not keys:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            DELETE FROM members_ordernumber n USING unnest(%s::bigint[], {columns.TEXTS}) AS t (source_id, number)
+            WHERE n.source_id = t.source_id AND n.external_number = t.number
+            """,
+            _keys(keys),
+        )
+
+
 def load(keys: Collection[OrderKey]) -> dict[OrderKey, StoredOrder]:
     """The stored orders among the keys."""
     if not keys:

@@ -197,3 +197,10 @@ def test_a_sources_currency_is_its_own() -> None:
         "accepted",
         "rejected invalid currency",
     ]
+
+
+def test_a_refused_order_leaves_its_number_free() -> None:
+    assert land(order("A1")) == ["accepted"]  # the member is known from here on
+    too_much = order("A2", refunds=[back("R1", "100.01")])
+    assert land(too_much, order("A3")) == ["rejected out_of_range refunds", "accepted"]
+    assert land(order("A2", refunds=[back("R1", "100.00")])) == ["accepted"]
