@@ -79,18 +79,15 @@ def missing() -> dict[str, str]:
 
 
 def merge() -> int:
-    """Rewrite the catalogue: what is used, sorted, with what it and the parts beside it translate.
+    """Rewrite the catalogue: what is used, sorted, keeping what is translated.
 
     Answers how many messages lack a translation.
     """
     known: dict[tuple[str | None, str], polib.POEntry] = {}
     path = catalogue_path()
-    sources = [path, *sorted((path.parent.parent / "parts").glob("*.po"))]
-    for source in sources:
-        if source.exists():
-            for entry in polib.pofile(str(source)):
-                if entry.translated() or (entry.msgctxt, entry.msgid) not in known:
-                    known[entry.msgctxt, entry.msgid] = entry
+    if path.exists():
+        for entry in polib.pofile(str(path)):
+            known[entry.msgctxt, entry.msgid] = entry
     catalogue = polib.POFile(wrapwidth=110)
     catalogue.metadata = {
         "Content-Type": "text/plain; charset=utf-8",
