@@ -7,7 +7,7 @@ import sys
 from scrm.local import benchmarking, checks, cleaning, preparation, running
 from scrm.local.environment import ROOT, data_directory, local_environment, needed_services
 from scrm.local.errors import LocalError
-from scrm.local.services import Services
+from scrm.local.servers import Services
 
 # Commands about the tables themselves, which must not find them changed just before.
 SCHEMA_COMMANDS = {"migrate", "makemigrations", "showmigrations", "sqlmigrate", "help", "check", "flush"}

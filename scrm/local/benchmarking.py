@@ -5,7 +5,7 @@ import sys
 
 from scrm.local import preparation
 from scrm.local.environment import data_directory, local_environment, needed_services
-from scrm.local.services import Services
+from scrm.local.servers import Services
 
 
 def bench() -> int:

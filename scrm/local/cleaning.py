@@ -7,7 +7,7 @@ from scrm.local.directories import SHARED_STATE, fingerprint
 from scrm.local.environment import ROOT, data_directory
 from scrm.local.errors import LocalError
 from scrm.local.programs import package_folder
-from scrm.local.services import Services
+from scrm.local.servers import Services
 
 
 def clean() -> int:

@@ -16,7 +16,7 @@ from scrm.local.environment import data_directory, local_environment, needed_ser
 from scrm.local.errors import LocalError
 from scrm.local.locks import Lock
 from scrm.local.processes import PR_SET_PDEATHSIG
-from scrm.local.services import Services
+from scrm.local.servers import Services
 from scrm.local.supervisor import Child, Supervisor
 
 HOST = "127.0.0.1"

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from scrm.local.services import Services
+from scrm.local.servers import Services
 from scrm.local.testing import throwaway_directory
 
 

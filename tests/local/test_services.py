@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import redis
 
 from scrm.local.environment import ROOT, local_environment, needed_services
-from scrm.local.services import Services
+from scrm.local.servers import Services
 
 
 def keeper_of(services):
@@ -57,7 +57,7 @@ def test_rows_survive_when_the_keeper_and_both_servers_are_killed(services, quer
 
 def test_a_killed_user_does_not_leave_servers_behind(services, shared_data_dir):
     code = (
-        "import pathlib, time; from scrm.local.services import Services;"
+        "import pathlib, time; from scrm.local.servers import Services;"
         f"Services(pathlib.Path({str(shared_data_dir)!r}), ['postgres', 'valkey']).acquire();"
         "print('up', flush=True); time.sleep(60)"
     )
