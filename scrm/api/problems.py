@@ -16,9 +16,12 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from scrm.common.errors import DomainError
+from scrm.common.transactions import given_up
 
 logger = logging.getLogger("django.request")
 MEDIA_TYPE = "application/problem+json"
+# The API, and the tracking routes that other vendors' SDKs expect at the root.
+_PREFIXES = ("/api/", "/v1/")
 _CODES = {
     400: "bad_request",
     401: "not_authenticated",
@@ -82,6 +85,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         problem = document(413, _("The request is too large."))
     elif isinstance(error, SuspiciousOperation):
         problem = document(400, _("The request is malformed."))
+    elif given_up(error):
+        # Nothing was written, and no answer is stored under an Idempotency-Key: the sender can simply repeat it.
+        problem = document(409, _("Others are writing the same rows. Send it again."), code="busy")
+        headers["Retry-After"] = "1"
     else:
         request = context.get("request")
         logger.error("API failure: %s", getattr(request, "path", ""), exc_info=error)
@@ -113,28 +120,28 @@ def _answer(status: int, detail: str) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """`handler400` of the whole site: a problem document under /api/, the page elsewhere."""
-    if request.path.startswith("/api/"):
+    """`handler400` of the whole site: a problem document under /api/ and /v1/, the page elsewhere."""
+    if request.path.startswith(_PREFIXES):
         return _answer(400, _("The request is malformed."))
     return defaults.bad_request(request, exception)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler403` of the whole site."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(_PREFIXES):
         return _answer(403, _("You may not do this."))
     return defaults.permission_denied(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """`handler404` of the whole site."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(_PREFIXES):
         return _answer(404, _("There is nothing here."))
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500` of the whole site."""
-    if request.path.startswith("/api/"):
+    if request.path.startswith(_PREFIXES):
         return _answer(500, _("Something went wrong. It has been logged."))
     return defaults.server_error(request)

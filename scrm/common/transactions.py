@@ -45,6 +45,11 @@ def atomic() -> Iterator[None]:
         yield
 
 
+def given_up(error: BaseException) -> bool:
+    """Whether Postgres ended the transaction in favour of another one: nothing was written, trying again may do."""
+    return isinstance(error.__cause__, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure)
+
+
 def retrying(work: Callable[[], Result]) -> Result:
     """Do `work`; when Postgres ended its transaction to resolve a deadlock or a conflict, again, up to three times.
 
@@ -55,9 +60,6 @@ def retrying(work: Callable[[], Result]) -> Result:
         try:
             return work()
         except OperationalError as error:
-            given_up = isinstance(
-                error.__cause__, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure
-            )
-            if not given_up or attempt == _ATTEMPTS or connection.in_atomic_block:
+            if not given_up(error) or attempt == _ATTEMPTS or connection.in_atomic_block:
                 raise
     raise AssertionError("unreachable")
