@@ -96,3 +96,13 @@ class Rejection(models.TextChoices):
     TOTAL_MISMATCH = "total_mismatch", _("Lines do not add up to the total")
     BAD_ENCODING = "bad_encoding", _("Text is not in the declared encoding")
     WRONG_COLUMNS = "wrong_columns", _("Another number of columns than the header")
+
+
+class AttributeType(models.TextChoices):
+    """What a custom attribute holds: text, a whole number, a date, yes or no, or one of a list."""
+
+    TEXT = "text", pgettext_lazy("attribute", "Text")
+    NUMBER = "number", pgettext_lazy("attribute", "Whole number")
+    DATE = "date", pgettext_lazy("attribute", "Date")
+    YES_NO = "yes_no", pgettext_lazy("attribute", "Yes or no")
+    CHOICE = "choice", pgettext_lazy("attribute", "One of a list")

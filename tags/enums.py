@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Choice(models.TextChoices):
@@ -14,6 +15,28 @@ class TagKind(models.TextChoices):
     RULE = "rule", _("By rule")
     EVENT = "event", _("By event or keyword")
     MODEL = "model", _("By model")
+
+
+class RuleForm(models.TextChoices):
+    """How the operator wrote a tag rule; all of them are conditions of the one language in the end."""
+
+    CONDITION = "condition", _("Condition")
+    KEYWORD = "keyword", _("Event or keyword")
+    INTEREST = "interest", _("Interest that fades")
+
+
+class RuleState(models.TextChoices):
+    DRAFT = "draft", pgettext_lazy("tag rule", "Draft")
+    ENABLED = "enabled", pgettext_lazy("tag rule", "Enabled")
+    PAUSED = "paused", pgettext_lazy("tag rule", "Paused")
+    BROKEN = "broken", pgettext_lazy("tag rule", "Broken")
+
+
+class WatchKind(models.TextChoices):
+    """What follows when a member begins or ceases to fulfil a watched condition."""
+
+    TAG = "tag", _("Put on and take off a tag")
+    SEGMENT = "segment", _("Enter and leave a segment")
 
 
 class Colour(models.TextChoices):

@@ -1,3 +1,4 @@
+from .attributes import Attribute
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
 from .events import Event, EventType
@@ -8,6 +9,7 @@ from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
 
 __all__ = [
+    "Attribute",
     "Consent",
     "ConsentEntry",
     "Event",

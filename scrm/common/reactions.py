@@ -23,6 +23,8 @@ class Facts:
     event_count: int = 0
     order_count: int = 0
     created_member_ids: Sequence[int] = field(default=())
+    # What was touched, in the words of `conditions.dependencies`: "order", "profile", "event:page" …
+    topics: frozenset[str] = frozenset()
 
 
 Reaction = Callable[[Facts], None]

@@ -25,6 +25,8 @@ class Segment(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     archived_at = models.DateTimeField(null=True)
+    # Set when entries and exits are noted on timelines as they happen.
+    watch = models.OneToOneField("tags.Watch", models.SET_NULL, null=True, related_name="segment")
 
     class Meta:
         triggers = [audited("member_count", "counted_at")]
@@ -50,3 +52,14 @@ class SegmentMember(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["member", "segment"], name="segment_of_member")]
+
+
+class SegmentSize(models.Model):
+    """How many members a segment had when it was counted; the last count of a shop day stays."""
+
+    placement = Placement.REFERENCE
+
+    pk = models.CompositePrimaryKey("segment_id", "counted_on")
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="+", db_index=False)
+    counted_on = models.DateField()
+    members = models.BigIntegerField()
