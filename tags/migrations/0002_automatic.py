@@ -19,36 +19,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='SegmentSize',
-            fields=[
-                ('pk', models.CompositePrimaryKey('segment_id', 'counted_on', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('counted_on', models.DateField()),
-                ('members', models.BigIntegerField()),
-            ],
-        ),
-        migrations.CreateModel(
-            name='TagRule',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('form', models.CharField(choices=[('condition', 'Condition'), ('keyword', 'Event or keyword'), ('interest', 'Interest that fades')], default='condition', max_length=12)),
-                ('definition', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('enabled', 'Enabled'), ('paused', 'Paused'), ('broken', 'Broken')], default='draft', max_length=8)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-            ],
-        ),
-        migrations.CreateModel(
-            name='TagStatistic',
-            fields=[
-                ('pk', models.CompositePrimaryKey('tag_id', 'counted_on', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('counted_on', models.DateField()),
-                ('members', models.BigIntegerField()),
-                ('added', models.BigIntegerField(default=0)),
-                ('removed', models.BigIntegerField(default=0)),
-            ],
-        ),
-        migrations.CreateModel(
             name='Watch',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -63,18 +33,57 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='WatchFlip',
-            fields=[
-                ('pk', models.CompositePrimaryKey('watch_id', 'member_id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('due_at', models.DateTimeField()),
-            ],
-        ),
-        migrations.CreateModel(
             name='WatchMember',
             fields=[
                 ('pk', models.CompositePrimaryKey('watch_id', 'member_id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('since', models.DateTimeField()),
                 ('suppressed', models.BooleanField(db_default=False, default=False)),
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='members.member')),
+                ('watch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.watch')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='WatchFlip',
+            fields=[
+                ('pk', models.CompositePrimaryKey('watch_id', 'member_id', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('due_at', models.DateTimeField()),
+                ('member', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='members.member')),
+                ('watch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.watch')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='TagRule',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('form', models.CharField(choices=[('condition', 'Condition'), ('keyword', 'Event or keyword'), ('interest', 'Interest that fades')], default='condition', max_length=12)),
+                ('definition', models.JSONField(default=dict)),
+                ('state', models.CharField(choices=[('draft', 'Draft'), ('enabled', 'Enabled'), ('paused', 'Paused'), ('broken', 'Broken')], default='draft', max_length=8)),
+                ('version', models.PositiveIntegerField(default=1)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('tag', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='rule', to='tags.tag')),
+                ('watch', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='rule', to='tags.watch')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='TagStatistic',
+            fields=[
+                ('pk', models.CompositePrimaryKey('tag_id', 'counted_on', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('counted_on', models.DateField()),
+                ('members', models.BigIntegerField()),
+                ('added', models.BigIntegerField(default=0)),
+                ('removed', models.BigIntegerField(default=0)),
+                ('tag', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.tag')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='SegmentSize',
+            fields=[
+                ('pk', models.CompositePrimaryKey('segment_id', 'counted_on', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('counted_on', models.DateField()),
+                ('members', models.BigIntegerField()),
+                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.segment')),
             ],
         ),
         migrations.AddField(
@@ -128,26 +137,6 @@ class Migration(migrations.Migration):
             model_name='taggroup',
             constraint=models.UniqueConstraint(condition=models.Q(('wecom_group_id', ''), _negated=True), fields=('wecom_group_id',), name='tag_group_mirrored_once'),
         ),
-        migrations.AddField(
-            model_name='segmentsize',
-            name='segment',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.segment'),
-        ),
-        migrations.AddField(
-            model_name='tagrule',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='tagrule',
-            name='tag',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='rule', to='tags.tag'),
-        ),
-        migrations.AddField(
-            model_name='tagstatistic',
-            name='tag',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.tag'),
-        ),
         migrations.AddConstraint(
             model_name='watch',
             constraint=models.CheckConstraint(condition=models.Q(('enabled', False), ('broken', ''), _connector='OR'), name='watch_broken_is_not_enabled'),
@@ -157,34 +146,9 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['tag', 'segment'])), name='watch_kind_known'),
         ),
         migrations.AddField(
-            model_name='tagrule',
-            name='watch',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='rule', to='tags.watch'),
-        ),
-        migrations.AddField(
             model_name='segment',
             name='watch',
             field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='segment', to='tags.watch'),
-        ),
-        migrations.AddField(
-            model_name='watchflip',
-            name='member',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='members.member'),
-        ),
-        migrations.AddField(
-            model_name='watchflip',
-            name='watch',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.watch'),
-        ),
-        migrations.AddField(
-            model_name='watchmember',
-            name='member',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='members.member'),
-        ),
-        migrations.AddField(
-            model_name='watchmember',
-            name='watch',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tags.watch'),
         ),
         migrations.AddConstraint(
             model_name='tagrule',
