@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tags.web import catalogue, segments, tagging
+from tags.web import catalogue, segment_builder, segments, tagging
 
 urlpatterns = [
     path("tags/", catalogue.tag_list, name="tag_list"),
@@ -16,9 +16,9 @@ urlpatterns = [
     path("tags/bulk/", tagging.bulk_tag, name="bulk_tag"),
     path("tags/members/<int:member_id>/", tagging.member_tags, name="member_tags"),
     path("segments/", segments.segment_list, name="segment_list"),
-    path("segments/new/", segments.segment_new, name="segment_new"),
-    path("segments/preview/", segments.segment_preview, name="segment_preview"),
+    path("segments/new/", segment_builder.segment_new, name="segment_new"),
+    path("segments/preview/", segment_builder.segment_preview, name="segment_preview"),
     path("segments/<int:segment_id>/", segments.segment_detail, name="segment_detail"),
-    path("segments/<int:segment_id>/edit/", segments.segment_edit, name="segment_edit"),
+    path("segments/<int:segment_id>/edit/", segment_builder.segment_edit, name="segment_edit"),
     path("segments/<int:segment_id>/<slug:act>/", segments.segment_act, name="segment_act"),
 ]
