@@ -56,3 +56,14 @@ class AiplStage(models.TextChoices):
     INTEREST = "interest", _("Interest")
     PURCHASE = "purchase", _("Purchase")
     LOYALTY = "loyalty", _("Loyalty")
+
+
+class ModelKey(models.TextChoices):
+    """What is concluded about members from what they do."""
+
+    PRICE = "price", _("Price sensitivity")
+    CATEGORY = "category", _("Category preference")
+    HOUR = "hour", _("Best contact hour")
+    CHANNEL = "channel", _("Channel preference")
+    PROMOTION = "promotion", _("Promotion sensitivity")
+    CHURN = "churn", _("Churn risk")
