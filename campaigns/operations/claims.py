@@ -107,24 +107,31 @@ def _settle(campaign: Campaign, chunk: CampaignChunk) -> None:
     """What to believe of the messages that a worker claimed and never told about.
 
     Where the provider deduplicates they stay pending *with their lease*: possibly there already, safe to hand over.
+    Elsewhere those whose hand-over had begun are unknown, and the others are as if they had never been claimed.
     """
     again = channel(campaign.channel).deduplicates
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE campaigns_message SET state = %s, reason = %s, handed_at = CASE WHEN %s THEN NULL ELSE claimed_at END
-            WHERE campaign_id = %s AND state = %s AND lease = %s AND member_id BETWEEN %s AND %s
+            UPDATE campaigns_message SET
+                state = CASE WHEN %(again)s OR handed_at IS NULL THEN %(pending)s ELSE %(unknown)s END,
+                reason = CASE WHEN %(again)s OR handed_at IS NULL THEN '' ELSE %(lost)s END,
+                lease = CASE WHEN %(again)s OR handed_at IS NOT NULL THEN lease ELSE 0 END,
+                handed_at = CASE WHEN NOT %(again)s THEN handed_at END
+            WHERE campaign_id = %(campaign)s AND state = %(claimed)s AND lease = %(lease)s
+              AND member_id BETWEEN %(first)s AND %(last)s
             """,
-            [
-                (MessageState.PENDING if again else MessageState.UNKNOWN).value,
-                "" if again else UnknownReason.LOST.value,
-                again,
-                campaign.pk,
-                MessageState.CLAIMED.value,
-                chunk.lease,
-                chunk.first_member_id,
-                chunk.last_member_id,
-            ],
+            {
+                "again": again,
+                "pending": MessageState.PENDING.value,
+                "unknown": MessageState.UNKNOWN.value,
+                "lost": UnknownReason.LOST.value,
+                "campaign": campaign.pk,
+                "claimed": MessageState.CLAIMED.value,
+                "lease": chunk.lease,
+                "first": chunk.first_member_id,
+                "last": chunk.last_member_id,
+            },
         )
 
 

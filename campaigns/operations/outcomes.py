@@ -34,6 +34,37 @@ class Row:
     attempted: bool = True  # False: never tried, so the try is not counted
 
 
+def begin(*, campaign_id: int, number: int, lease: int, message_ids: Sequence[UUID], now: datetime) -> bool:
+    """Note, before a hand-over to a provider that cannot deduplicate, which messages it is of.
+
+    After a crash only these are in doubt; the rest of the chunk provably never left. Renews the lease. Returns
+    whether to go on: a worker whose lease has lapsed meanwhile, or whose campaign was paused or stopped, must not.
+    """
+    with atomic(), connection.cursor() as cursor:
+        chunk = CampaignChunk.objects.select_for_update().get(campaign_id=campaign_id, number=number)
+        if chunk.lease != lease or chunk.state != ChunkState.CLAIMED:
+            return False
+        if not Campaign.objects.filter(pk=campaign_id, state=CampaignState.SENDING).exists():
+            return False
+        cursor.execute(
+            """UPDATE campaigns_message SET handed_at = %s
+               WHERE id = ANY(%s) AND campaign_id = %s AND state = %s AND lease = %s
+                 AND member_id BETWEEN %s AND %s""",
+            [
+                now,
+                list(message_ids),
+                campaign_id,
+                MessageState.CLAIMED.value,
+                lease,
+                chunk.first_member_id,
+                chunk.last_member_id,
+            ],
+        )
+        chunk.leased_until = now + claims.LEASE
+        chunk.save(update_fields=["leased_until"])
+    return True
+
+
 def record(*, campaign_id: int, number: int, lease: int, rows: Sequence[Row], now: datetime) -> bool:
     """Write outcomes, put the hand-overs on the members' timelines, and renew the lease.
 

@@ -56,11 +56,22 @@ def _send(claimed: Claimed, started: datetime, tick: Callable[[], datetime]) -> 
             campaign_id=claimed.campaign.pk, number=claimed.number, lease=claimed.lease, rows=rows, now=tick()
         )
 
+    def begin(batch: Sequence[Outgoing]) -> bool:
+        return outcomes.begin(
+            campaign_id=claimed.campaign.pk,
+            number=claimed.number,
+            lease=claimed.lease,
+            message_ids=[message.id for message in batch],
+            now=tick(),
+        )
+
     going_on = not unfit or record(unfit)
     rest = outgoing
     with kind.open(accounts.opened(claimed.campaign.account)) as session:
         for batch in _batches(outgoing, kind.batch_size):
             if not going_on or tick() - started > LONGEST:
+                break
+            if not kind.deduplicates and not begin(batch):
                 break
             going_on = record([_row(outcome, members[outcome.id]) for outcome in session.send_many(batch)])
             rest = rest[len(batch) :]

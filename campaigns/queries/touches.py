@@ -31,7 +31,7 @@ def count(*, member_ids: Sequence[int], days: int, now: datetime) -> dict[int, i
                 UNION ALL
                 SELECT m.member_id
                 FROM campaigns_campaign c
-                JOIN campaigns_message m ON m.campaign_id = c.id AND m.state = %(claimed)s
+                JOIN campaigns_message m ON m.campaign_id = c.id AND m.state = %(claimed)s AND m.handed_at IS NULL
                 WHERE c.id IN (SELECT campaign_id FROM campaigns_campaignchunk WHERE state = 'claimed')
                   AND m.member_id = ANY(%(members)s)
             ) touch GROUP BY member_id

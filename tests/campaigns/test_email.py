@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from campaigns.models import CampaignChunk, Message
-from campaigns.operations import claims
+from campaigns.operations import claims, outcomes
 from members.queries import contacts
 from tests.campaigns import building
 from tests.campaigns.building import NOW, Sink, mail_server
@@ -102,13 +102,23 @@ def test_a_message_that_is_put_off_for_ever_fails_in_the_end() -> None:
     assert campaign.state == "finished"
 
 
-def test_a_claim_whose_worker_was_lost_is_unknown_and_never_sent_again() -> None:
+def test_of_a_claim_whose_worker_was_lost_only_what_was_under_way_is_in_doubt() -> None:
     sink = Sink()
-    members = building.make_audience(2, channel="email")
+    members = building.make_audience(3, channel="email")
     with mail_server(sink) as port:
         campaign = building.start(building.make_campaign(members, account=building.mail_account(port)))
-        claims.claim(campaign_id=campaign.pk, number=0, now=NOW)
-        building.send_all(campaign, NOW + claims.LEASE + timedelta(seconds=1))
-    assert building.states(campaign) == {"unknown:lost": 2}
+        claimed = claims.claim(campaign_id=campaign.pk, number=0, now=NOW)
+        assert claimed is not None
+        under_way = claimed.messages[0]
+        assert outcomes.begin(
+            campaign_id=campaign.pk, number=0, lease=claimed.lease, message_ids=[under_way[0]], now=NOW
+        )
+        later = NOW + claims.LEASE + timedelta(seconds=1)
+        building.send_all(campaign, later)
+        # Nobody may hand over on a lease that was taken over.
+        assert not outcomes.begin(
+            campaign_id=campaign.pk, number=0, lease=claimed.lease, message_ids=[under_way[0]], now=later
+        )
+    assert building.states(campaign) == {"unknown:lost": 1, "handed": 2}
     assert campaign.state == "finished"
-    assert sink.mails == []
+    assert sorted(sink.addresses) == sorted(address_of(r.member_id) for _, r in claimed.messages[1:])
