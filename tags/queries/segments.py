@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from members.enums import Channel, Purpose
-from members.queries import consents, scopes
 from scrm.common import conditions
 from scrm.common.access import Actor
-from scrm.common.conditions import Context, Sql, compose, join
+from scrm.common.conditions import Context, Sql
 from scrm.common.errors import DomainError, Invalid, NotFound
 from tags.enums import SegmentKind
 from tags.models import Segment
+from tags.queries import audiences
+from tags.queries.audiences import REACH_CHANNELS as REACH_CHANNELS  # callers know them from here too
+from tags.queries.audiences import Preview as Preview
 
 # A segment of a segment of …: more would be a maze even for the reader.
 MAX_NESTING = 8
-# The channels whose reach the console shows.
-REACH_CHANNELS = (Channel.EMAIL, Channel.SMS, Channel.WECOM, Channel.SANDBOX)
 
 
 class BrokenSegment(DomainError):
@@ -146,77 +144,17 @@ def audience_sql(
 
 def count(segment: Segment, *, as_of: datetime, actor: Actor | None = None) -> int:
     """How many active members are in the segment; of those the actor may see, when one is given."""
-    return _count(_predicate(segment, as_of=as_of), actor)
-
-
-def _visible(test: Sql, actor: Actor | None) -> Sql:
-    scope = Sql("TRUE") if actor is None else Sql(*_as_sql(scopes.member_sql(actor)))
-    return compose("m.status = 'active' AND {}", join(" AND ", [scope, test]))
-
-
-def _as_sql(pair: tuple[str, Iterable[Any]]) -> tuple[str, tuple[Any, ...]]:
-    return pair[0], tuple(pair[1])
-
-
-def _count(test: Sql, actor: Actor | None) -> int:
-    where = _visible(test, actor)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM members_member m WHERE {where.text}", where.params)
-        return int(cursor.fetchone()[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a condition selects right now, within the actor's data scope."""
-
-    total: int
-    everyone: int
-    reachable: dict[str, int]  # by channel: with an address and marketing consent
-    sample_ids: list[int]
-    as_of: datetime
-
-    @property
-    def share(self) -> float:
-        """Per cent of everyone the actor sees."""
-        return 100 * self.total / self.everyone if self.everyone else 0.0
+    return audiences.count(segment, as_of=as_of, actor=actor)
 
 
 def preview(*, node: conditions.Node, actor: Actor, as_of: datetime, stack: tuple[Any, ...] = ()) -> Preview:
     """Count, reach per channel and five members of a condition, exact. Raises what compiling raises."""
-    return _preview(conditions.compile_condition(node, as_of=as_of, stack=stack), actor, as_of)
+    return audiences.preview(node, actor=actor, as_of=as_of, stack=stack)
 
 
 def preview_of(segment: Segment, *, actor: Actor, as_of: datetime) -> Preview:
     """The same for a saved segment of any kind."""
-    return _preview(_predicate(segment, as_of=as_of), actor, as_of)
-
-
-def _preview(test: Sql, actor: Actor, as_of: datetime) -> Preview:
-    where = _visible(test, actor)
-    reach = [Sql(*_as_sql(consents.reachable_sql(channel, Purpose.MARKETING))) for channel in REACH_CHANNELS]
-    # One pass: the matching members once, everything asked about them.
-    counts = ", ".join(f"count(*) FILTER (WHERE {test.text})" for test in reach)
-    params = [value for test in reach for value in test.params]
-    scope = Sql(*_as_sql(scopes.member_sql(actor)))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*), {counts}, (array_agg(m.id ORDER BY m.id DESC))[1:5]"
-            f" FROM members_member m WHERE {where.text}",
-            [*params, *where.params],
-        )
-        total, *reachable, sample = cursor.fetchone()
-        cursor.execute(
-            f"SELECT count(*) FROM members_member m WHERE m.status = 'active' AND {scope.text}",
-            scope.params,
-        )
-        everyone = cursor.fetchone()[0]
-    return Preview(
-        total=total,
-        everyone=everyone,
-        reachable={channel.value: number for channel, number in zip(REACH_CHANNELS, reachable, strict=True)},
-        sample_ids=list(sample or []),
-        as_of=as_of,
-    )
+    return audiences.preview(segment, actor=actor, as_of=as_of)
 
 
 def dependents(segment_id: int) -> list[Dependent]:
@@ -248,10 +186,4 @@ def used_segments(condition: Any) -> set[int]:
 
 def member_ids_page(segment: Segment, *, actor: Actor, as_of: datetime, after: int, size: int) -> list[int]:
     """Ids above `after`, in order: a keyset page of the members the actor may see."""
-    where = _visible(_predicate(segment, as_of=as_of), actor)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT m.id FROM members_member m WHERE m.id > %s AND {where.text} ORDER BY m.id LIMIT %s",
-            [after, *where.params, size],
-        )
-        return [row[0] for row in cursor.fetchall()]
+    return audiences.page(segment, actor=actor, as_of=as_of, after=after, size=size)
