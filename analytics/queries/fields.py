@@ -11,6 +11,8 @@ from analytics.models import RfmModel
 from scrm.common.conditions import Choice, Context, Field, FieldType, Row, Sql, register
 
 SCORES = _("Scores and stages")
+_RFM = frozenset({"rfm"})
+_STAGE = frozenset({"lifecycle"})
 
 
 def _score(column: str, absent: str | None = None) -> Callable[[Context], Row]:
@@ -49,14 +51,14 @@ def _aipl() -> Sequence[Choice]:
 
 
 register(
-    Field("rfm.class", _("RFM class"), SCORES, FieldType.ENUM, _score("rfm_class"), choices=_classes),
+    Field("rfm.class", _("RFM class"), SCORES, FieldType.ENUM, _score("rfm_class"), choices=_classes, topics=_RFM),
     Field(
         "rfm.layer", _("RFM layer"), SCORES, FieldType.ENUM, _score("layer", RfmLayer.PROSPECT.value),
-        choices=_layers, always_set=True,
+        choices=_layers, always_set=True, topics=_RFM,
     ),
-    Field("rfm.r", _("R score"), SCORES, FieldType.INTEGER, _score("r")),
-    Field("rfm.f", _("F score"), SCORES, FieldType.INTEGER, _score("f")),
-    Field("rfm.m", _("M score"), SCORES, FieldType.INTEGER, _score("m")),
-    Field("lifecycle", _("Lifecycle stage"), SCORES, FieldType.ENUM, _stage("stage"), choices=_stages),
-    Field("aipl", _("AIPL stage"), SCORES, FieldType.ENUM, _stage("aipl"), choices=_aipl),
+    Field("rfm.r", _("R score"), SCORES, FieldType.INTEGER, _score("r"), topics=_RFM),
+    Field("rfm.f", _("F score"), SCORES, FieldType.INTEGER, _score("f"), topics=_RFM),
+    Field("rfm.m", _("M score"), SCORES, FieldType.INTEGER, _score("m"), topics=_RFM),
+    Field("lifecycle", _("Lifecycle stage"), SCORES, FieldType.ENUM, _stage("stage"), choices=_stages, topics=_STAGE),
+    Field("aipl", _("AIPL stage"), SCORES, FieldType.ENUM, _stage("aipl"), choices=_aipl, topics=_STAGE),
 )  # fmt: skip

@@ -15,8 +15,9 @@ from members.rules.consents import ConsentIn
 from members.rules.facts import named
 from members.rules.intake import ACCEPTED, DUPLICATE, MemberRef, Outcome, rejected
 from members.rules.rejections import ItemRejected, check_instant, check_prose
-from scrm.common import encryption
+from scrm.common import encryption, reactions
 from scrm.common.errors import Invalid
+from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
 
 # Clocks of other systems differ a little; an answer from further ahead is a mistake.
@@ -45,7 +46,7 @@ def record(*, entries: Sequence[Entry], now: datetime) -> int:
     return len(_record(entries, now))
 
 
-def _record(entries: Sequence[Entry], now: datetime) -> set[tuple[object, ...]]:
+def _record(entries: Sequence[Entry], now: datetime) -> set[tuple[Any, ...]]:
     for entry in entries:
         _check(entry, now)
     # In one order everywhere, so that two writers and a sender never wait for each other in a circle.
@@ -90,6 +91,9 @@ def _record(entries: Sequence[Entry], now: datetime) -> set[tuple[object, ...]]:
             """,
             columns[:5],
         )
+        if added:
+            members = sorted({int(row[0]) for row in added})
+            reactions.run(Facts(now=now, member_ids=members, topics=frozenset({"consent"})))
     return added
 
 

@@ -44,8 +44,17 @@ class Resolution:
     creators: set[int] = field(default_factory=set)
     # Whether anything was written: then a caller that refuses an item has to undo it.
     wrote: bool = False
+    # Members known before who were given an identity more.
+    attached: set[int] = field(default_factory=set)
     # member id → (masked phone, masked e-mail) to show where none is shown yet.
     masks: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """What it changed of the members meant, for `Facts.topics`."""
+        if self.created:
+            return frozenset({"created", "profile", "identity"})
+        return frozenset({"identity"}) if self.wrote else frozenset()
 
 
 @dataclass(slots=True)
@@ -194,6 +203,7 @@ class _Attempt:
         for member in ids:
             self.result.masks.pop(member, None)
         self.result.created = ids
+        self.result.attached = {member for _, member, _ in rows} - set(ids)
         self.result.members = [
             real.get(member, member) if isinstance(member, int) else member for member in self.result.members
         ]

@@ -70,13 +70,15 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
         landed = timeline.insert([row for _, row in rows.values()], now=now)
         for key, (index, _) in rows.items():
             outcomes[index] = ACCEPTED if landed is None or key in landed else DUPLICATE
-        touched = {key[0] for key in (rows if landed is None else landed)}
+        new = rows.keys() if landed is None else landed
+        touched = {key[0] for key in new}
         reactions.run(
             Facts(
                 now=now,
                 member_ids=sorted(touched),
-                event_count=len(rows) if landed is None else len(landed),
+                event_count=len(new),
                 created_member_ids=resolution.created,
+                topics=frozenset(f"event:{items[rows[key][0]].type}" for key in new) | resolution.topics,
             )
         )
     return outcomes

@@ -70,11 +70,13 @@ def land(items: Sequence[MemberIn], good: list[CheckedMember], outcomes: list[Ou
     for index, member in member_of.items():
         status = "accepted" if index in creators else "updated" if member in changed else "duplicate"
         outcomes[index] = Outcome(status, id=str(member))  # type: ignore[arg-type]
+    has_attributes = any(profile["attributes"] for profile in profiles.values())
     reactions.run(
         Facts(
             now=now,
-            member_ids=sorted(changed | set(resolution.created)),
+            member_ids=sorted(changed | resolution.attached | set(resolution.created)),
             created_member_ids=resolution.created,
+            topics=resolution.topics | ({"profile", "attribute"} if has_attributes else {"profile"}),
         )
     )
 

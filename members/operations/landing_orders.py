@@ -90,6 +90,7 @@ def _follow(orders: dict[OrderKey, StoredOrder], resolution: Resolution, now: da
             member_ids=member_ids,
             order_count=sum(order.new for order in orders.values()),
             created_member_ids=resolution.created,
+            topics=resolution.topics | {"order"},
         )
     )
 

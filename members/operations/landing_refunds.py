@@ -76,7 +76,14 @@ def land(items: Sequence[RefundIn], good: list[CheckedRefund], outcomes: list[Ou
     order_rows.set_refunded([order for order in orders.values() if order.changed])
     touched = sorted({row[2] for row in rows} | {order.member_id for order, _ in joined})
     summaries.refresh_orders(touched)
-    reactions.run(Facts(now=now, member_ids=touched, created_member_ids=resolution.created))
+    reactions.run(
+        Facts(
+            now=now,
+            member_ids=touched,
+            created_member_ids=resolution.created,
+            topics=resolution.topics | {"order"},
+        )
+    )
 
 
 def _members(

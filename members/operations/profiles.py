@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 from members.enums import Gender
 from members.models import Identity, Member, Staff, Store
 from members.queries import directory, profiles
-from scrm.common import audit, clock, encryption
+from scrm.common import audit, clock, encryption, reactions
 from scrm.common.access import Actor, Permission
 from scrm.common.errors import Conflict, Forbidden, Invalid, NotFound
+from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
 
 MOST_ATTRIBUTES = 50
@@ -61,6 +62,8 @@ def edit(*, actor: Actor, member_id: int, changes: Changes, seen_at: datetime, n
             raise Forbidden(
                 _("The member would no longer be within your data scope."), code="leaves_scope", field="store"
             )
+        topics = frozenset({"profile", "attribute"} if "attributes" in values else {"profile"})
+        reactions.run(Facts(now=now, member_ids=[member_id], topics=topics))
     return profiles.get(member_id=member_id, actor=actor)
 
 

@@ -6,6 +6,7 @@ Without a window and without narrowing, orders are answered from the member's su
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from django.utils.translation import gettext_lazy as _
 
@@ -17,17 +18,21 @@ from scrm.common.conditions import (
     Field,
     FieldType,
     Flag,
+    Leaf,
     Param,
+    ParamKind,
     Row,
     Sql,
     bind,
     compose,
 )
 from scrm.common.conditions.fields import Source
+from scrm.common.conditions.flips import count_turns, counts_of, earliest, window_turns
 
 ORDERS = _("Orders")
 EVENTS = _("Behaviour")
 
+_ORDER = frozenset({"order"})
 _SUMMARY = "members_membersummary s"
 _OF_MEMBER = Sql("s.member_id = m.id")
 
@@ -37,36 +42,37 @@ def fields(*, sources: Callable[[], Sequence[Choice]], stores: Callable[[], Sequ
     narrowing = (
         Param("source", _("Source"), choices=sources),
         Param("store", _("Store"), choices=stores),
-        Param("channel", _("Channel")),
+        Param("channel", _("Channel"), kind=ParamKind.TEXT),
         Param("category", _("Containing the category"), choices=_categories),
     )
     event = (Param("type", _("Event type"), choices=_event_types, required=True),)
     return [
         Field(
             "order.count", _("Order count"), ORDERS, FieldType.INTEGER, _order_count,
-            always_set=True, windowed=True, params=narrowing,
+            always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_order_count_turns,
         ),
         Field(
             "order.sum", _("Order amount (net)"), ORDERS, FieldType.MONEY, _order_sum,
-            always_set=True, windowed=True, params=narrowing,
+            always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns,
         ),
         Field(
             "order.average", _("Average order (net)"), ORDERS, FieldType.MONEY, _order_average,
-            windowed=True, params=narrowing,
+            windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns,
         ),
         Field("order.last_at", _("Last order"), ORDERS, FieldType.DATETIME, _order_time("max"),
-              windowed=True, params=narrowing),
+              windowed=True, params=narrowing, topics=_ORDER, turns=_order_last_turns),
         Field("order.first_at", _("First order"), ORDERS, FieldType.DATETIME, _order_time("min"),
-              windowed=True, params=narrowing),
-        Field("event", _("Did"), EVENTS, FieldType.BOOLEAN, _event_done, windowed=True, params=event),
+              windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+        Field("event", _("Did"), EVENTS, FieldType.BOOLEAN, _event_done, windowed=True, params=event,
+              topics=_event_topics, turns=_event_count_turns),
         Field(
             "event.count", _("Event count"), EVENTS, FieldType.INTEGER, _event_count,
-            always_set=True, windowed=True, params=event,
+            always_set=True, windowed=True, params=event, topics=_event_topics, turns=_event_count_turns,
         ),
         Field("event.last_at", _("Last time of the event"), EVENTS, FieldType.DATETIME, _event_time("max"),
-              params=event),
+              params=event, topics=_event_topics),
         Field("event.first_at", _("First time of the event"), EVENTS, FieldType.DATETIME, _event_time("min"),
-              params=event),
+              params=event, topics=_event_topics),
     ]  # fmt: skip
 
 
@@ -105,6 +111,26 @@ def _refunds(context: Context) -> Sql | None:
     if "source" in context.params:
         tests.append(compose("r.source_id = ANY({})", bind(context.params["source"])))
     return compose("FROM members_refund r WHERE {}", _and(tests))
+
+
+def _order_count_turns(leaf: Leaf, context: Context) -> Sql | None:
+    return count_turns(_orders(replace(context, window=None)), "o.paid_at", counts_of(leaf), context)
+
+
+def _order_last_turns(_leaf: Leaf, context: Context) -> Sql | None:
+    """The newest order of the window stays the newest until it leaves."""
+    return count_turns(_orders(replace(context, window=None)), "o.paid_at", [1], context)
+
+
+def _order_turns(_leaf: Leaf, context: Context) -> Sql | None:
+    everything = replace(context, window=None)
+    refunds = _refunds(everything)
+    return earliest(
+        [
+            window_turns(_orders(everything), "o.paid_at", context),
+            None if refunds is None else window_turns(refunds, "r.refunded_at", context),
+        ]
+    )
 
 
 def _is_plain(context: Context) -> bool:
@@ -168,6 +194,14 @@ def _events(context: Context) -> Sql:
         *_within("e.occurred_at", context),
     ]
     return compose("FROM members_event e WHERE {}", _and(tests))
+
+
+def _event_topics(leaf: Leaf) -> frozenset[str]:
+    return frozenset(f"event:{key}" for key in leaf.params.get("type", ()))
+
+
+def _event_count_turns(leaf: Leaf, context: Context) -> Sql | None:
+    return count_turns(_events(replace(context, window=None)), "e.occurred_at", counts_of(leaf), context)
 
 
 def _event_done(context: Context) -> Source:

@@ -17,11 +17,14 @@ from scrm.common.conditions import (
     Context,
     Field,
     FieldType,
+    Leaf,
     Param,
+    ParamKind,
     Row,
     Rows,
     Sql,
     bind,
+    calendar,
     compose,
     register,
 )
@@ -30,6 +33,11 @@ PROFILE = pgettext_lazy("member", "Profile")
 PLACE = _("Store and staff")
 CONTACT = _("Identity and consent")
 OTHER = _("Other")
+
+
+_PROFILE = frozenset({"profile"})
+_IDENTITY = frozenset({"identity"})
+_CONSENT = frozenset({"consent"})
 
 
 def _text(column: str) -> Callable[[Context], Column]:
@@ -47,6 +55,11 @@ def _age(context: Context) -> Column:
         compose("EXTRACT(year FROM age({}::date, m.birth_on))::int", bind(context.today)),
         compose("m.birth_on <= {} AND m.birth_on IS NOT NULL", bind(context.today)),
     )
+
+
+def _age_turns(_leaf: Leaf, context: Context) -> Sql:
+    """The next birthday. `age` counts 29 February as 1 March in other years, a day later than anniversaries do."""
+    return calendar.anniversary(Sql("m.birth_on"), context.today, before=0, after=0)
 
 
 def _joined(_context: Context) -> Column:
@@ -144,24 +157,32 @@ _CONSENT_LABELS = {
 }
 
 register(
-    Field("gender", _("Gender"), PROFILE, FieldType.ENUM, _text("gender"), choices=_genders),
-    Field("city", _("City"), PROFILE, FieldType.TEXT, _text("city"), choices=cities, open=True),
-    Field("province", _("Province"), PROFILE, FieldType.TEXT, _text("province")),
-    Field("country", _("Country"), PROFILE, FieldType.TEXT, _text("country")),
-    Field("birthday", _("Birthday"), PROFILE, FieldType.DATE, _nullable("birth_on")),
-    Field("age", _("Age"), PROFILE, FieldType.INTEGER, _age),
-    Field("name", pgettext_lazy("member", "Name"), PROFILE, FieldType.TEXT, _text("name")),
-    Field("joined_at", _("Joined"), PROFILE, FieldType.DATETIME, _joined, always_set=True),
-    Field("source", _("Source"), PROFILE, FieldType.ENUM, _nullable("source_id"), choices=sources),
-    Field("store", _("Store"), PLACE, FieldType.ENUM, _nullable("store_id"), choices=stores),
-    Field("region", _("Region"), PLACE, FieldType.ENUM, _region, choices=regions),
-    Field("owner", _("Staff owner"), PLACE, FieldType.ENUM, _nullable("owner_id"), choices=owners),
+    Field("gender", _("Gender"), PROFILE, FieldType.ENUM, _text("gender"), choices=_genders, topics=_PROFILE),
+    Field("city", _("City"), PROFILE, FieldType.TEXT, _text("city"), choices=cities, open=True, topics=_PROFILE),
+    Field("province", _("Province"), PROFILE, FieldType.TEXT, _text("province"), topics=_PROFILE),
+    Field("country", _("Country"), PROFILE, FieldType.TEXT, _text("country"), topics=_PROFILE),
+    Field("birthday", _("Birthday"), PROFILE, FieldType.DATE, _nullable("birth_on"), topics=_PROFILE),
+    Field("age", _("Age"), PROFILE, FieldType.INTEGER, _age, topics=_PROFILE, turns=_age_turns),
+    Field("name", pgettext_lazy("member", "Name"), PROFILE, FieldType.TEXT, _text("name"), topics=_PROFILE),
+    Field("joined_at", _("Joined"), PROFILE, FieldType.DATETIME, _joined, always_set=True, topics=_PROFILE),
+    Field("source", _("Source"), PROFILE, FieldType.ENUM, _nullable("source_id"), choices=sources, topics=_PROFILE),
+    Field("store", _("Store"), PLACE, FieldType.ENUM, _nullable("store_id"), choices=stores, topics=_PROFILE),
+    Field("region", _("Region"), PLACE, FieldType.ENUM, _region, choices=regions, topics=_PROFILE),
+    Field("owner", _("Staff owner"), PLACE, FieldType.ENUM, _nullable("owner_id"), choices=owners, topics=_PROFILE),
     *fact_fields.fields(sources=sources, stores=stores),
-    Field("identity", _("Identity"), CONTACT, FieldType.SET, _identities, choices=_kinds),
+    Field("identity", _("Identity"), CONTACT, FieldType.SET, _identities, choices=_kinds, topics=_IDENTITY),
     *(
-        Field(f"consent.{channel.value}", label, CONTACT, FieldType.ENUM, _consent(channel), choices=_states)
+        Field(
+            f"consent.{channel.value}",
+            label,
+            CONTACT,
+            FieldType.ENUM,
+            _consent(channel),
+            choices=_states,
+            topics=_CONSENT,
+        )
         for channel, label in _CONSENT_LABELS.items()
-    ),
+    ),  # fmt: skip
     Field(
         "bucket",
         _("Random bucket (0–9999)"),
@@ -169,6 +190,6 @@ register(
         FieldType.INTEGER,
         _bucket,
         always_set=True,
-        params=(Param("salt", _("Salt"), many=False),),
+        params=(Param("salt", _("Salt"), many=False, kind=ParamKind.TEXT),),
     ),
 )

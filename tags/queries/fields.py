@@ -6,11 +6,28 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext_lazy as _
 
-from scrm.common.conditions import Choice, Context, Field, FieldType, PerValue, Rows, Sql, register
+from scrm.common import conditions
+from scrm.common.conditions import (
+    Choice,
+    Context,
+    Field,
+    FieldType,
+    Leaf,
+    PerValue,
+    Rows,
+    Sql,
+    bind,
+    compose,
+    register,
+)
+from scrm.common.conditions.flips import earliest
+from scrm.common.conditions.topics import topics_of
+from tags.enums import SegmentKind
 from tags.models import Segment, Tag, TagGroup
 from tags.queries import segments
 
 GROUP = _("Tags and segments")
+_TAG = frozenset({"tag"})
 
 
 def _tags(context: Context) -> Rows:
@@ -29,8 +46,49 @@ def _groups(context: Context) -> Rows:
     )
 
 
+def _expiry(leaf: Leaf, context: Context) -> Sql:
+    """When the first of the leaf's tags expires."""
+    rows = _tags(context) if leaf.field.key == "tag" else _groups(context)
+    among = Sql("TRUE") if leaf.value is None else compose("{} = ANY({})", rows.value, bind(list(leaf.value)))
+    return compose(f"(SELECT min(mt.expires_at) FROM {rows.table} WHERE {{}} AND {{}})", rows.join, among)
+
+
 def _segments(context: Context) -> PerValue:
     return PerValue(lambda segment_id: segments.membership_sql(segment_id, context=context))
+
+
+def _segment_turns(leaf: Leaf, context: Context) -> Sql | None:
+    """When time alone can turn one of the segments, those inside it included. Raises what compiling raises."""
+    found = []
+    for segment_id in leaf.value:
+        # Refuses cycles and what is missing, before going down.
+        segments.membership_sql(segment_id, context=context)
+        segment = segments.get(segment_id)
+        if segment.kind == SegmentKind.DYNAMIC:
+            found.append(
+                conditions.compile_flip(
+                    segments.tree_of(segment), as_of=context.as_of, stack=(*context.stack, segment_id)
+                )
+            )
+    return earliest(found)
+
+
+def _segment_topics(leaf: Leaf) -> frozenset[str]:
+    """The segments, those inside them, and what their own conditions hang on. Raises `NotFound`, `BrokenSegment`."""
+    waiting, seen, topics = list(leaf.value), set[int](), set[str]()
+    while waiting:
+        segment_id = waiting.pop()
+        if segment_id in seen:
+            continue
+        seen.add(segment_id)
+        segment = segments.get(segment_id)
+        if segment.kind == SegmentKind.DYNAMIC:
+            for inner in conditions.leaves(segments.tree_of(segment)):
+                if inner.field.key == "segment":
+                    waiting += inner.value
+                else:
+                    topics |= topics_of(inner)
+    return frozenset(topics | {f"segment:{segment_id}" for segment_id in seen})
 
 
 def _tag_choices() -> Sequence[Choice]:
@@ -49,7 +107,11 @@ def _segment_choices() -> Sequence[Choice]:
 
 
 register(
-    Field("tag", _("Tag"), GROUP, FieldType.SET, _tags, choices=_tag_choices),
-    Field("tag_group", _("Tag group"), GROUP, FieldType.SET, _groups, choices=_group_choices),
-    Field("segment", _("Segment"), GROUP, FieldType.SET, _segments, choices=_segment_choices, always_set=True),
-)
+    Field("tag", _("Tag"), GROUP, FieldType.SET, _tags, choices=_tag_choices, topics=_TAG, turns=_expiry),
+    Field("tag_group", _("Tag group"), GROUP, FieldType.SET, _groups, choices=_group_choices,
+          topics=_TAG, turns=_expiry),
+    Field(
+        "segment", _("Segment"), GROUP, FieldType.SET, _segments, choices=_segment_choices, always_set=True,
+        topics=_segment_topics, turns=_segment_turns,
+    ),
+)  # fmt: skip

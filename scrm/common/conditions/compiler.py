@@ -48,6 +48,27 @@ def context_of(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> C
     return Context(as_of=as_of, window=leaf.window, params=leaf.params, stack=stack)
 
 
+def value_of(leaf: Leaf, source: Source) -> Sql:
+    """The value that the leaf looks at, NULL when it is unset: what is shown to people, and what flips start from."""
+    match source:
+        case Column(value, present):
+            return compose("CASE WHEN {} THEN {} END", present, value)
+        case Row() as row:
+            return compose(f"(SELECT {{}} FROM {row.table} WHERE {{}})", row.value, row.join)
+        case Aggregate() as aggregate:
+            return compose("({})", aggregate.value)
+        case Rows() as rows:
+            return compose(f"ARRAY(SELECT {{}} FROM {rows.table} WHERE {{}} ORDER BY 1)", rows.value, rows.join)
+        case Flag(test):
+            return compose("({})", test)
+        case PerValue(test_of):
+            tests = [compose("CASE WHEN {} THEN {} END", test_of(item), bind(item)) for item in leaf.value]
+            return Sql(
+                f"array_remove(ARRAY[{', '.join(test.text for test in tests)}], NULL)",
+                tuple(value for test in tests for value in test.params),
+            )
+
+
 def _test(field: Field, op: str, value: Any, source: Source, context: Context) -> Sql:
     match source:
         case Flag(test):

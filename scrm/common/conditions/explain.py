@@ -8,9 +8,8 @@ from typing import Any
 
 from django.db import connection
 
-from scrm.common.conditions.compiler import compile_leaf, context_of, fold
-from scrm.common.conditions.fields import Aggregate, Column, Flag, PerValue, Row, Rows
-from scrm.common.conditions.sql import Sql, compose
+from scrm.common.conditions.compiler import compile_leaf, context_of, fold, value_of
+from scrm.common.conditions.sql import Sql
 from scrm.common.conditions.tree import Leaf, Node, leaves
 
 
@@ -54,20 +53,4 @@ def _reason(node: Node, answers: dict[str, tuple[bool, Any]]) -> Reason:
 
 
 def _found(leaf: Leaf, as_of: datetime, stack: tuple[Any, ...]) -> Sql:
-    match leaf.field.source(context_of(leaf, as_of=as_of, stack=stack)):
-        case Column(value, present):
-            return compose("CASE WHEN {} THEN {} END", present, value)
-        case Row() as row:
-            return compose(f"(SELECT {{}} FROM {row.table} WHERE {{}})", row.value, row.join)
-        case Aggregate() as aggregate:
-            return compose("({})", aggregate.value)
-        case Rows() as rows:
-            return compose(f"ARRAY(SELECT {{}} FROM {rows.table} WHERE {{}} ORDER BY 1)", rows.value, rows.join)
-        case Flag(test):
-            return compose("({})", test)
-        case PerValue(test_of):
-            tests = [compose("CASE WHEN {} THEN {} END", test_of(item), Sql("%s", (item,))) for item in leaf.value]
-            return Sql(
-                f"array_remove(ARRAY[{', '.join(test.text for test in tests)}], NULL)",
-                tuple(value for test in tests for value in test.params),
-            )
+    return value_of(leaf, leaf.field.source(context_of(leaf, as_of=as_of, stack=stack)))

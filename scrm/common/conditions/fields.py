@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
 
@@ -17,6 +18,9 @@ from scrm.common import clock
 from scrm.common.conditions.durations import Window
 from scrm.common.conditions.operators import OPERATORS, FieldType
 from scrm.common.conditions.sql import Sql
+
+if TYPE_CHECKING:
+    from scrm.common.conditions.tree import Leaf
 
 Text = str | Promise
 
@@ -30,18 +34,30 @@ class Choice:
     group: Text = ""
 
 
+class ParamKind(StrEnum):
+    """What the value of a parameter looks like."""
+
+    CHOICE = "choice"  # a list of values out of `choices`; one value when not `many`
+    TEXT = "text"  # a list of texts; one text when not `many`. Choices are suggestions
+    NUMBER = "number"  # from `minimum` to `maximum`, at most four decimal places
+    DURATION = "duration"  # {"n": 3, "unit": "day"} in one of `units`
+    WHERE = "where"  # a list of {"property", "op", "value"}, all of which must hold
+    STEP = "step"  # {"type": [keys out of `choices`], "where": [...]}
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
-    """What narrows a field down: the type of an event, the stores of orders, the salt of a bucket.
-
-    `many`: any of a list of values; otherwise one text. Without choices any text is taken.
-    """
+    """What narrows a field down: the type of an event, the stores of orders, the salt of a bucket."""
 
     key: str
     label: Text
     choices: Callable[[], Sequence[Choice]] | None = None
     required: bool = False
     many: bool = True
+    kind: ParamKind = ParamKind.CHOICE
+    minimum: float = 0
+    maximum: float = 0
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,11 @@ class Field:
     always_set: bool = False
     windowed: bool = False
     params: tuple[Param, ...] = ()
+    # What the answer hangs on, in the words of `conditions.dependencies`.
+    topics: frozenset[str] | Callable[[Leaf], frozenset[str]] = frozenset()
+    # When the value itself changes by time alone: the next instant after the context's `as_of`, or None for never.
+    # What the operator makes of an unchanging date or time (`in the last …`) needs no mention here.
+    turns: Callable[[Leaf, Context], Sql | None] | None = None
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -137,7 +158,17 @@ class Field:
         return known
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Fields that come and go with rows: `prefix` and a key make a field."""
+
+    prefix: str
+    resolve: Callable[[str], Field | None]
+    every: Callable[[], list[Field]]
+
+
 _registry: dict[str, Field] = {}
+_families: dict[str, Family] = {}
 
 
 def register(*fields: Field) -> None:
@@ -146,10 +177,33 @@ def register(*fields: Field) -> None:
         _registry[entry.key] = entry
 
 
+def register_family(prefix: str, resolve: Callable[[str], Field | None], every: Callable[[], list[Field]]) -> None:
+    """Add fields that exist as rows do, such as `attribute.<key>`.
+
+    `prefix` ends with a dot; `resolve` gets the whole key of a field and answers None when there is none (any more).
+    """
+    _families[prefix] = Family(prefix, resolve, every)
+
+
 def find(key: str) -> Field | None:
-    return _registry.get(key)
+    found = _registry.get(key)
+    if found is None:
+        for prefix, family in _families.items():
+            if key.startswith(prefix):
+                return family.resolve(key)
+    return found
+
+
+def families() -> list[str]:
+    """The prefixes of the families."""
+    return list(_families)
+
+
+def registered() -> list[Field]:
+    """The fields that are the same in every installation, in order."""
+    return list(_registry.values())
 
 
 def every() -> list[Field]:
-    """All registered fields, in order."""
-    return list(_registry.values())
+    """All fields, those of families included, in order."""
+    return [*registered(), *(entry for family in _families.values() for entry in family.every())]

@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 class FieldType(StrEnum):
     TEXT = "text"
     INTEGER = "integer"
+    DECIMAL = "decimal"  # at most four decimal places
     MONEY = "money"  # operands in major units ("199.00"), compared in minor units
     DATE = "date"
     DATETIME = "datetime"
@@ -46,6 +47,7 @@ OPERATORS: dict[FieldType, tuple[str, ...]] = {
         "ends", "not_ends", "regex", "not_regex", *_PRESENCE,
     ),
     FieldType.INTEGER: _NUMBERS,
+    FieldType.DECIMAL: _NUMBERS,
     FieldType.MONEY: _NUMBERS,
     FieldType.DATE: _CALENDAR,
     FieldType.DATETIME: _CALENDAR,
@@ -114,6 +116,6 @@ _SYMBOLS = {"eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "�
 
 def label(field_type: FieldType, operator: str) -> str | Promise:
     """What the operator is called next to a field of this type."""
-    if field_type in (FieldType.INTEGER, FieldType.MONEY) and operator in _SYMBOLS:
+    if field_type in (FieldType.INTEGER, FieldType.DECIMAL, FieldType.MONEY) and operator in _SYMBOLS:
         return _SYMBOLS[operator]
     return _TYPE_LABELS.get((field_type, operator), _LABELS[operator])

@@ -81,7 +81,25 @@ def json_schema() -> dict[str, Any]:
 
 
 def describe_fields() -> list[dict[str, Any]]:
-    """Every field with its operators and choices, labels in the active language."""
+    """Every field with its operators and choices, labels in the active language.
+
+    {"key", "label", "group", "type",
+     "operators": [{"key", "label", "operand"}],       operand: see `operators.Operand`
+     "choices": [{"value", "label", "group"?}], "open": true when other values are taken too,   (not for every field)
+     "windowed": true,                                 takes a "window"
+     "with": [parameter, …]}                           what may stand in the leaf's "with", by the parameter's key
+
+    A parameter is {"key", "label", "kind", "many", "required"} and, depending on its kind (`fields.ParamKind`):
+    "choice"    "choices". The value is a list of them, or one of them when not "many".
+    "text"      "choices" (suggestions) or null. The value is a list of texts, or one text when not "many".
+    "number"    "minimum", "maximum". The value is a number.
+    "duration"  "units": ["hour", "day", …]. The value is {"n": 3, "unit": "day"}.
+    "where"     "operators": [{"key", "label", "operand"}], operand none, value, list or number;
+                "properties": [{"value", "label"}] (suggestions). The value is a list, all of which must hold, of
+                {"property": "title", "op": "contains", "value": "育儿"}.
+    "step"      "choices" (event types), and "operators" and "properties" as for "where". The value is
+                {"type": ["page_view"], "where": [{"property", "op", "value"}]}; "where" may be left out.
+    """
     return [_field(field) for field in fields.every()]
 
 
@@ -110,6 +128,7 @@ def _field(field: fields.Field) -> dict[str, Any]:
             {
                 "key": param.key,
                 "label": str(param.label),
+                "kind": param.kind.value,
                 "many": param.many,
                 "required": param.required,
                 "choices": None if param.choices is None else _choices(param.choices()),

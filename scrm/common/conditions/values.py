@@ -98,6 +98,8 @@ def _one(kind: FieldType, raw: Any, allowed: Callable[[], set[str | int]] | None
             return _whole(raw, -_LARGEST, _LARGEST)
         case FieldType.MONEY:
             return _money(raw)
+        case FieldType.DECIMAL:
+            return read_decimal(raw)
         case FieldType.DATE | FieldType.DATETIME:
             return _day(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | str):
@@ -133,6 +135,19 @@ def _money(raw: Any) -> int:
     if not re.fullmatch(r"-?[0-9]{1,13}(\.[0-9]{1,2})?", text):
         raise ValueError(_("An amount is needed."))
     return money.to_minor(Decimal(text))
+
+
+def read_decimal(raw: Any, low: float = -1e12, high: float = 1e12) -> Decimal:
+    """A number with at most four decimal places, as a number or as text."""
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError(_("A number is needed."))
+    text = str(raw)
+    if not re.fullmatch(r"-?[0-9]{1,13}(\.[0-9]{1,4})?", text):
+        raise ValueError(_("A number is needed."))
+    number = Decimal(text)
+    if not low <= number <= high:
+        raise ValueError(_("The number must be from %(low)s to %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"})
+    return number
 
 
 def _day(raw: Any) -> date:
