@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from members.queries import scopes
 from scrm.common import clock, jobs
-from scrm.common.access import SYSTEM
+from scrm.common.access import SYSTEM, Actor
+from scrm.common.models import Job
 from scrm.common.transactions import acting_as
-from tags.operations import bulk
+from tags.operations import bulk, lists
+
+
+def _actor(job: Job) -> Actor:
+    """The person who asked; the system when nobody did."""
+    return scopes.actor_of(job.created_by) if job.created_by is not None else SYSTEM
 
 
 @jobs.handles(bulk.JOB_KIND)
 def run_bulk_tag(_job_id: int, progress: jobs.Progress) -> None:
     """Tag a large selection chunk by chunk, as the person who asked; continues after the last finished chunk."""
-    job = progress.job
-    actor = scopes.actor_of(job.created_by) if job.created_by is not None else SYSTEM
+    actor = _actor(progress.job)
     after = progress.checkpoint.get("after", 0)
     done, changed = progress.checkpoint.get("done", 0), progress.checkpoint.get("changed", 0)
-    params = job.params
+    params = progress.job.params
     with acting_as(actor):
         while chunk := bulk.next_chunk(actor=actor, params=params, after=after):
             changed += bulk.change(
@@ -33,3 +38,9 @@ def run_bulk_tag(_job_id: int, progress: jobs.Progress) -> None:
                 checkpoint={"after": after, "done": done, "changed": changed},
             )
     progress.finish_with(result_url=f"/members/?{params['query']}" if params["query"] else "/members/")
+
+
+@jobs.handles(lists.JOB_KIND)
+def run_tag_list(_job_id: int, progress: jobs.Progress) -> None:
+    """Tag the members of an uploaded list."""
+    lists.run(actor=_actor(progress.job), params=progress.job.params, progress=progress)

@@ -12,10 +12,12 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from members.queries import directory
-from scrm.common import jobs
+from scrm.common import audit, jobs
 from scrm.common.access import Actor
 from scrm.common.errors import Invalid
+from scrm.common.transactions import atomic
 from tags.operations import tagging
+from tags.queries import recent as queries
 
 JOB_KIND = "bulk_tag"
 # So many members are tagged while the person waits.
@@ -63,7 +65,7 @@ def start(
     if not ids:
         raise Invalid(_("No member is selected."), code="nothing_selected", field="id")
     if len(ids) <= AT_ONCE:
-        return Started(change(member_ids=ids, add=add, remove=remove, reason=reason, now=now))
+        return Started(by_hand(member_ids=ids, add=add, remove=remove, reason=reason, now=now))
     # On nobody: only to refuse now what would fail later.
     change(member_ids=[], add=add, remove=remove, reason=reason, now=now)
     params = {
@@ -74,8 +76,28 @@ def start(
         "reason": reason,
     }
     total = len(member_ids) if query is None else chosen.count()
-    job = jobs.create(kind=JOB_KIND, label=_("Tag members"), params=params, actor=actor, total=total)
+    with atomic():
+        note(add=add, remove=remove, members=total)
+        job = jobs.create(kind=JOB_KIND, label=_("Tag members"), params=params, actor=actor, total=total)
     return Started(0, job.pk)
+
+
+def by_hand(
+    *, member_ids: Collection[int], add: Sequence[int], remove: Sequence[int], reason: str, now: datetime
+) -> int:
+    """The same as `change`, by a person: the audit log tells who did it, and their recent tags are known by it."""
+    with atomic():
+        changed = change(member_ids=member_ids, add=add, remove=remove, reason=reason, now=now)
+        if changed:
+            note(add=add, remove=remove, members=len(member_ids))
+        return changed
+
+
+def note(*, add: Sequence[int], remove: Sequence[int], members: int) -> None:
+    """Write to the audit log that somebody put tags on so many members, or took them off."""
+    for action, tag_ids in ((queries.PUT_ON, add), (queries.TAKEN_OFF, remove)):
+        for tag_id in tag_ids:
+            audit.record(action=action, object_type="tags_tag", object_id=tag_id, detail={"members": members})
 
 
 def change(
