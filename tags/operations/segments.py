@@ -1,123 +1,138 @@
-"""Segments: create, change, freeze, archive."""
+"""Segments: create, change, freeze, archive, delete, follow."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
+from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
 from scrm.common import conditions
-from scrm.common.errors import Conflict, Invalid, NotFound
-from scrm.common.transactions import atomic, current_actor
-from tags.enums import SegmentKind
+from scrm.common.errors import Conflict, Invalid
+from scrm.common.transactions import atomic
+from tags.enums import SegmentKind, WatchKind
 from tags.models import Segment
+from tags.operations import segment_rows as rows
 from tags.queries import segments as queries
-
-MAX_NAME = 60
-MAX_DESCRIPTION = 300
+from tags.rules import segments as rules
 
 
-def create(*, name: str, condition: Any, description: str = "", now: datetime) -> Segment:
-    """A new dynamic segment, counted at once. `condition` is raw JSON.
+def create(*, name: str, condition: Any, description: str = "", origin_id: int | None = None, now: datetime) -> Segment:
+    """A new dynamic segment, counted at once. `condition` is raw JSON; `origin_id` is what it is a part of.
 
     Raises `conditions.BadCondition`, `Invalid` (`name_taken`, `bad_name`, `bad_description`, `too_deep`).
     """
     with atomic():
+        if rules.used_segments(condition):
+            rows.one_at_a_time()
         node = conditions.parse(condition)
         # Compiled once before it is stored, so that what is stored can be used.
         conditions.compile_condition(node, as_of=now)
-        segment = Segment(
-            name=_name(name),
-            description=_description(description),
-            condition=condition,
-            created_by_id=_user_id(),
-            created_at=now,
-            updated_at=now,
-        )
-        _save(segment)
-        return _recount(segment, now)
+        segment = rows.new(name=name, description=description, condition=condition, origin_id=origin_id, now=now)
+        rows.save(segment)
+        return rows.recount(segment, now)
 
 
 def update(
     *, segment_id: int, version: int, name: str, condition: Any, description: str = "", now: datetime
 ) -> Segment:
-    """Change a dynamic segment.
+    """Change a dynamic segment; whoever enters or leaves by it is noted when it is followed.
 
     `version` is the one the editor started from. Raises `Conflict` (`stale`: somebody else saved meanwhile;
     `not_dynamic`), `Invalid` (also `cycle`), `conditions.BadCondition`, `NotFound`.
     """
     with atomic():
-        segment = _locked(segment_id)
-        if segment.kind != SegmentKind.DYNAMIC:
-            raise Conflict(_("Only dynamic segments have a condition."), code="not_dynamic")
-        if segment.version != version:
-            raise Conflict(
-                _("Somebody else has saved this segment meanwhile. Your changes are still on this page."),
-                code="stale",
-                version=segment.version,
-            )
+        if rules.used_segments(condition):
+            rows.one_at_a_time()
+        segment = rows.locked(segment_id)
+        _require_dynamic(segment)
+        _require_version(segment, version)
         node = conditions.parse(condition)
         conditions.compile_condition(node, as_of=now, stack=(segment.pk,))
-        segment.name, segment.description, segment.condition = _name(name), _description(description), condition
+        changed = segment.condition != condition
+        segment.name, segment.description = rows.checked_name(name), rows.checked_description(description)
+        segment.condition = condition
         segment.version += 1
         segment.updated_at = now
-        _save(segment)
-        return _recount(segment, now)
+        rows.save(segment)
+        if changed:
+            _changed(segment, now)
+        return rows.recount(segment, now)
+
+
+def rename(*, segment_id: int, version: int, name: str, description: str = "", now: datetime) -> Segment:
+    """Change the words of a segment of any kind. Raises what `update` raises about names and versions."""
+    with atomic():
+        segment = rows.locked(segment_id)
+        _require_version(segment, version)
+        segment.name, segment.description = rows.checked_name(name), rows.checked_description(description)
+        segment.version += 1
+        segment.updated_at = now
+        rows.save(segment)
+        return segment
+
+
+def exclude(*, segment_id: int, version: int, excluded: list[int], now: datetime) -> Segment:
+    """Leave the members of other segments out of a dynamic one; an empty list takes them in again."""
+    segment = queries.get(segment_id)
+    _require_dynamic(segment)
+    return update(
+        segment_id=segment_id,
+        version=version,
+        name=segment.name,
+        description=segment.description,
+        condition=rules.with_exclusions(segment.condition, excluded),
+        now=now,
+    )
 
 
 def snapshot(*, segment_id: int, name: str = "", now: datetime) -> Segment:
     """Freeze who is in a segment now under a new name. Raises `NotFound`, `queries.BrokenSegment`, `Invalid`."""
     with atomic():
-        origin = _locked(segment_id)
-        frozen = Segment(
-            name=_name(name or queries.free_name(f"{origin.name[:44]} {now:%Y-%m-%d}")),
+        origin = rows.locked(segment_id)
+        frozen = rows.new(
+            name=name or queries.free_name(f"{origin.name[:44]} {now:%Y-%m-%d}"),
             description=origin.description,
             kind=SegmentKind.SNAPSHOT,
             condition=origin.condition,
             origin=origin,
-            created_by_id=_user_id(),
-            created_at=now,
-            updated_at=now,
-            counted_at=now,
+            now=now,
         )
-        _save(frozen)
+        rows.save(frozen)
         audience, params = queries.audience_sql(origin, as_of=now)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO tags_segmentmember (segment_id, member_id) SELECT %s, a.id FROM ({audience}) a",
                 [frozen.pk, *params],
             )
-            frozen.member_count = cursor.rowcount
-        frozen.save(update_fields=["member_count"])
-        return frozen
+            return rows.sized(frozen, cursor.rowcount, now)
 
 
 def duplicate(*, segment_id: int, now: datetime) -> Segment:
     """A dynamic copy under a free name. Raises `NotFound`, `Conflict` (`not_dynamic`)."""
     with atomic():
-        origin = _locked(segment_id)
+        origin = rows.locked(segment_id)
         if origin.condition is None:
             raise Conflict(_("Only dynamic segments have a condition."), code="not_dynamic")
-        copied = Segment(
+        is_same = origin.kind == SegmentKind.DYNAMIC
+        copied = rows.new(
             name=queries.free_name(_("%(name)s (copy)") % {"name": origin.name[:50]}),
             description=origin.description,
             condition=origin.condition,
-            member_count=origin.member_count if origin.kind == SegmentKind.DYNAMIC else None,
-            counted_at=origin.counted_at if origin.kind == SegmentKind.DYNAMIC else None,
-            created_by_id=_user_id(),
-            created_at=now,
-            updated_at=now,
+            member_count=origin.member_count if is_same else None,
+            counted_at=origin.counted_at if is_same else None,
+            now=now,
         )
-        _save(copied)
+        rows.save(copied)
         return copied
 
 
 def archive(*, segment_id: int, now: datetime) -> Segment:
     """Take a segment out of the lists. What uses it keeps working. Twice changes nothing."""
     with atomic():
-        segment = _locked(segment_id)
+        segment = rows.locked(segment_id)
         if segment.archived_at is None:
             segment.archived_at = now
             segment.save(update_fields=["archived_at"])
@@ -127,57 +142,93 @@ def archive(*, segment_id: int, now: datetime) -> Segment:
 def restore(*, segment_id: int) -> Segment:
     """Put an archived segment back into the lists."""
     with atomic():
-        segment = _locked(segment_id)
+        segment = rows.locked(segment_id)
         segment.archived_at = None
         segment.save(update_fields=["archived_at"])
         return segment
 
 
+def delete(*, segment_id: int, name: str) -> None:
+    """Remove a segment that nothing uses, for good; `name` is typed by the person as proof that it is meant.
+
+    Raises `NotFound`, `Invalid` (`wrong_name`), `Conflict` (`in_use`, with what uses it; `in_history`: something that
+    has ended still tells of it, so it can only be archived).
+    """
+    with atomic():
+        rows.one_at_a_time()
+        segment = rows.locked(segment_id)
+        if name.strip() != segment.name:
+            raise Invalid(_("The name is not that of the segment."), code="wrong_name", field="name")
+        used_by = queries.dependents(segment_id, archived=True)
+        if used_by:
+            raise Conflict(
+                _("The segment is used by: %(names)s") % {"names": ", ".join(str(one) for one in used_by)},
+                code="in_use",
+                dependents=[{"kind": one.kind, "name": one.label} for one in used_by],
+            )
+        watch_id = segment.watch_id
+        try:
+            segment.delete()
+        except ProtectedError as error:
+            raise Conflict(
+                _("The history of campaigns tells of this segment: it can be archived, not deleted."),
+                code="in_history",
+            ) from error
+        if watch_id is not None:
+            _watches().discard(watch_id=watch_id)
+
+
 def recount(*, segment_id: int, now: datetime) -> Segment:
     """Count again and remember it. Raises `NotFound`, `queries.BrokenSegment`."""
     with atomic():
-        return _recount(_locked(segment_id), now)
+        return rows.recount(rows.locked(segment_id), now)
 
 
-def _recount(segment: Segment, now: datetime) -> Segment:
-    segment.member_count, segment.counted_at = queries.count(segment, as_of=now), now
-    segment.save(update_fields=["member_count", "counted_at"])
-    return segment
+def follow(*, segment_id: int, now: datetime) -> Segment:
+    """From now on note on timelines who enters and leaves. Who is in it already is not noted. Twice changes nothing.
+
+    Raises `NotFound`, `queries.BrokenSegment`, `Conflict` (`never_changes`) for a snapshot.
+    """
+    with atomic():
+        segment = rows.locked(segment_id)
+        if segment.kind == SegmentKind.SNAPSHOT:
+            raise Conflict(_("Nobody enters or leaves a snapshot."), code="never_changes")
+        if segment.watch_id is None:
+            watch = _watches().create(kind=WatchKind.SEGMENT, condition=rules.in_segments([segment.pk]), now=now)
+            segment.watch = watch
+            segment.save(update_fields=["watch"])
+        _watches().enable(watch_id=segment.watch_id, now=now)
+        return segment
 
 
-def _locked(segment_id: int) -> Segment:
-    segment = Segment.objects.select_for_update().filter(pk=segment_id).first()
-    if segment is None:
-        raise NotFound(_("There is no such segment."))
-    return segment
+def unfollow(*, segment_id: int, now: datetime) -> Segment:
+    """Note entries and exits no longer; what is on timelines stays. Twice changes nothing. Raises `NotFound`."""
+    with atomic():
+        segment = rows.locked(segment_id)
+        if segment.watch_id is not None:
+            _watches().disable(watch_id=segment.watch_id, now=now)
+        return segment
 
 
-def _save(segment: Segment) -> None:
-    try:
-        with transaction.atomic():
-            segment.save()
-    except IntegrityError as error:
-        raise Invalid(_("This name is taken."), code="name_taken", field="name") from error
+def _watches() -> Any:
+    from tags.operations import watches  # noqa: PLC0415  # being written
+
+    return watches
 
 
-def _user_id() -> int | None:
-    actor = current_actor()
-    return actor.id if actor.kind == "user" else None
+def _changed(segment: Segment, now: datetime) -> None:
+    pass
 
 
-def _name(name: str) -> str:
-    name = name.strip()
-    if not name or len(name) > MAX_NAME or "\x00" in name:
-        raise Invalid(_("A name has 1 to %(count)s characters.") % {"count": MAX_NAME}, code="bad_name", field="name")
-    return name
+def _require_dynamic(segment: Segment) -> None:
+    if segment.kind != SegmentKind.DYNAMIC:
+        raise Conflict(_("Only dynamic segments have a condition."), code="not_dynamic")
 
 
-def _description(text: str) -> str:
-    text = text.strip()
-    if len(text) > MAX_DESCRIPTION or "\x00" in text:
-        raise Invalid(
-            _("The description is at most %(count)s characters long.") % {"count": MAX_DESCRIPTION},
-            code="bad_description",
-            field="description",
+def _require_version(segment: Segment, version: int) -> None:
+    if segment.version != version:
+        raise Conflict(
+            _("Somebody else has saved this segment meanwhile. Your changes are still on this page."),
+            code="stale",
+            version=segment.version,
         )
-    return text

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from scrm.common import conditions
@@ -15,10 +16,11 @@ from scrm.common.access import Actor
 from scrm.common.conditions import Context, Sql
 from scrm.common.errors import DomainError, Invalid, NotFound
 from tags.enums import SegmentKind
-from tags.models import Segment
+from tags.models import Segment, TagRule
 from tags.queries import audiences
 from tags.queries.audiences import REACH_CHANNELS as REACH_CHANNELS  # callers know them from here too
 from tags.queries.audiences import Preview as Preview
+from tags.rules.segments import used_segments
 
 # A segment of a segment of …: more would be a maze even for the reader.
 MAX_NESTING = 8
@@ -157,31 +159,32 @@ def preview_of(segment: Segment, *, actor: Actor, as_of: datetime) -> Preview:
     return audiences.preview(segment, actor=actor, as_of=as_of)
 
 
-def dependents(segment_id: int) -> list[Dependent]:
-    """Everything that uses the segment: other segments, and what higher apps registered."""
+def dependents(segment_id: int, *, archived: bool = False) -> list[Dependent]:
+    """Everything that uses the segment: other segments, tag rules, and what higher apps registered.
+
+    With `archived` also segments that are out of the lists: a delete would break those too.
+    """
+    others = Segment.objects.filter(_mentions("condition", segment_id), kind=SegmentKind.DYNAMIC).exclude(pk=segment_id)
+    if not archived:
+        others = others.filter(archived_at=None)
     inside = [
-        Dependent("segment", other.name, f"/segments/{other.pk}/")
-        for other in Segment.objects.filter(archived_at=None, kind=SegmentKind.DYNAMIC)
-        .exclude(pk=segment_id)
-        .order_by("name")
+        Dependent("segment", other.name, reverse("segment_detail", args=[other.pk]))
+        for other in others.order_by("name")
         if segment_id in used_segments(other.condition)
     ]
-    return [*inside, *(found for search in _dependent_searches for found in search(segment_id))]
+    by_rule = [
+        Dependent("rule", str(rule.tag), reverse("tag_rule", args=[rule.tag_id]))
+        for rule in TagRule.objects.filter(_mentions("watch__condition", segment_id))
+        .select_related("tag", "watch")
+        .order_by("tag__name")
+        if segment_id in used_segments(rule.watch.condition)
+    ]
+    return [*inside, *by_rule, *(found for search in _dependent_searches for found in search(segment_id))]
 
 
-def used_segments(condition: Any) -> set[int]:
-    """The segments that a condition names, read from the raw tree so that a broken one can be read too."""
-    found: set[int] = set()
-    waiting = [condition]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting += item
-        elif isinstance(item, dict):
-            if item.get("field") == "segment" and isinstance(item.get("value"), list):
-                found |= {value for value in item["value"] if isinstance(value, int)}
-            waiting += [item[key] for key in ("all", "any", "none") if key in item]
-    return found
+def _mentions(column: str, segment_id: int) -> Q:
+    """Those whose text holds the id at all: the tree is read only for these few."""
+    return Q(**{f"{column}__isnull": False, f"{column}__icontains": str(segment_id)})
 
 
 def member_ids_page(segment: Segment, *, actor: Actor, as_of: datetime, after: int, size: int) -> list[int]:
