@@ -50,11 +50,16 @@ class Resolution:
     masks: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @property
+    def members_of(self) -> dict[str, set[int]]:
+        """What it changed of whom, for `Facts.members_of`."""
+        created = set(self.created)
+        found = {"created": created, "profile": created, "identity": created | self.attached}
+        return {topic: members for topic, members in found.items() if members}
+
+    @property
     def topics(self) -> frozenset[str]:
-        """What it changed of the members meant, for `Facts.topics`."""
-        if self.created:
-            return frozenset({"created", "profile", "identity"})
-        return frozenset({"identity"}) if self.wrote else frozenset()
+        """What it changed, for `Facts.topics`."""
+        return frozenset(self.members_of)
 
 
 @dataclass(slots=True)

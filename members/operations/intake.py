@@ -71,14 +71,17 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
         for key, (index, _) in rows.items():
             outcomes[index] = ACCEPTED if landed is None or key in landed else DUPLICATE
         new = rows.keys() if landed is None else landed
-        touched = {key[0] for key in new}
+        members_of = resolution.members_of
+        for key in new:
+            members_of.setdefault(f"event:{items[rows[key][0]].type}", set()).add(key[0])
         reactions.run(
             Facts(
                 now=now,
-                member_ids=sorted(touched),
+                member_ids=sorted({key[0] for key in new}.union(*members_of.values())),
                 event_count=len(new),
                 created_member_ids=resolution.created,
-                topics=frozenset(f"event:{items[rows[key][0]].type}" for key in new) | resolution.topics,
+                topics=frozenset(members_of),
+                members_of=members_of,
             )
         )
     return outcomes

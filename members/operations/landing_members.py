@@ -77,6 +77,7 @@ def land(items: Sequence[MemberIn], good: list[CheckedMember], outcomes: list[Ou
             member_ids=sorted(changed | resolution.attached | set(resolution.created)),
             created_member_ids=resolution.created,
             topics=resolution.topics | ({"profile", "attribute"} if has_attributes else {"profile"}),
+            members_of={**resolution.members_of, "profile": changed | set(resolution.created)},
         )
     )
 

@@ -87,10 +87,11 @@ def _follow(orders: dict[OrderKey, StoredOrder], resolution: Resolution, now: da
     reactions.run(
         Facts(
             now=now,
-            member_ids=member_ids,
+            member_ids=sorted(touched.union(*resolution.members_of.values())),
             order_count=sum(order.new for order in orders.values()),
             created_member_ids=resolution.created,
             topics=resolution.topics | {"order"},
+            members_of={**resolution.members_of, "order": member_ids},
         )
     )
 

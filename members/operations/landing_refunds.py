@@ -79,9 +79,10 @@ def land(items: Sequence[RefundIn], good: list[CheckedRefund], outcomes: list[Ou
     reactions.run(
         Facts(
             now=now,
-            member_ids=touched,
+            member_ids=sorted(set(touched).union(*resolution.members_of.values())),
             created_member_ids=resolution.created,
             topics=resolution.topics | {"order"},
+            members_of={**resolution.members_of, "order": touched},
         )
     )
 

@@ -6,7 +6,7 @@ A reaction is set-based: it gets the whole batch, never one row at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,6 +25,14 @@ class Facts:
     created_member_ids: Sequence[int] = field(default=())
     # What was touched, in the words of `conditions.dependencies`: "order", "profile", "event:page" …
     topics: frozenset[str] = frozenset()
+    # Of which members, where a topic was not touched of all of them.
+    members_of: Mapping[str, Collection[int]] = field(default_factory=dict)
+
+    def touched(self, topic: str) -> Collection[int]:
+        """The members of whom the topic was touched."""
+        if topic not in self.topics:
+            return ()
+        return self.members_of.get(topic, self.member_ids)
 
 
 Reaction = Callable[[Facts], None]
