@@ -55,3 +55,8 @@ class SegmentKind(models.TextChoices):
     DYNAMIC = "dynamic", _("Dynamic")
     SNAPSHOT = "snapshot", _("Snapshot")
     STATIC = "static", _("Static list")
+    IMPORTED = "imported", _("Imported list")
+
+
+# Lists to which members are added and from which they are removed one by one.
+LISTS = (SegmentKind.STATIC, SegmentKind.IMPORTED)

@@ -46,4 +46,13 @@ class Event(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["member", "source", "message_id"], name="event_once"),
         ]
-        indexes = [models.Index(fields=["member", "-occurred_at"], name="event_of_member")]
+        indexes = [
+            models.Index(fields=["member", "-occurred_at"], name="event_of_member"),
+            # Entries into and exits from each segment, counted by day. Their message id is "segment.entered:5:…".
+            models.Index(
+                models.Func("message_id", models.Value(":"), models.Value(2), function="split_part"),
+                "occurred_at",
+                condition=models.Q(message_id__startswith="segment."),
+                name="event_of_segment",
+            ),
+        ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -42,7 +43,7 @@ def save(segment: Segment) -> None:
 
 def locked(segment_id: int) -> Segment:
     """The segment, which nobody else changes until the transaction ends. Raises `NotFound`."""
-    segment = Segment.objects.select_for_update().filter(pk=segment_id).first()
+    segment = Segment.objects.select_for_update(no_key=True).filter(pk=segment_id).first()
     if segment is None:
         raise NotFound(_("There is no such segment."))
     return segment
@@ -70,6 +71,10 @@ def sized(segment: Segment, members: int, now: datetime) -> Segment:
         unique_fields=["segment", "counted_on"],
     )
     return segment
+
+
+def members_changed(segment: Segment, member_ids: Collection[int], now: datetime) -> None:
+    """Tell what hangs on the segment that these members entered or left it."""
 
 
 def checked_name(name: str) -> str:

@@ -1,0 +1,53 @@
+"""How large segments were, and how many members entered and left them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import connection
+
+from scrm.common import clock
+from tags.models import SegmentSize
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """How often members entered and left within some days; one member may do so several times."""
+
+    entered: int
+    left: int
+
+
+def history(segment_id: int, *, days: int, now: datetime) -> list[tuple[date, int]]:
+    """The sizes of the last so many shop days, oldest first; days on which nobody counted are left out."""
+    rows = SegmentSize.objects.filter(segment_id=segment_id, counted_on__gt=clock.shop_date(now) - timedelta(days=days))
+    return list(rows.order_by("counted_on").values_list("counted_on", "members"))
+
+
+def trends(segment_ids: Collection[int], *, days: int, now: datetime) -> dict[int, list[int]]:
+    """The same for several segments, sizes only: what the list draws as a line. One query."""
+    rows = SegmentSize.objects.filter(
+        segment_id__in=segment_ids, counted_on__gt=clock.shop_date(now) - timedelta(days=days)
+    )
+    found: dict[int, list[int]] = {}
+    for segment_id, members in rows.order_by("segment_id", "counted_on").values_list("segment_id", "members"):
+        found.setdefault(segment_id, []).append(members)
+    return found
+
+
+def moves(segment_id: int, *, days: int, now: datetime) -> Moves:
+    """Entries and exits that timelines tell of in the last `days` times 24 hours; the index `event_of_segment`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(*) FILTER (WHERE e.message_id LIKE 'segment.entered:%%'),
+                   count(*) FILTER (WHERE e.message_id LIKE 'segment.left:%%')
+            FROM members_event e JOIN members_source s ON s.id = e.source_id
+            WHERE e.message_id::text LIKE 'segment.%%' AND split_part(e.message_id, ':', 2) = %s
+              AND e.occurred_at > %s AND e.occurred_at <= %s AND s.key = 'scrm.tags'
+            """,
+            [str(segment_id), now - timedelta(days=days), now],
+        )
+        return Moves(*cursor.fetchone())
