@@ -19,5 +19,15 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "analytics.tasks.run_nightly_lifecycle",
         "schedule": crontab(hour="19", minute="30"),
     },
+    # 04:00 in Shanghai.
+    "nightly-model-tags": {
+        "task": "analytics.tasks.run_nightly_model_tags",
+        "schedule": crontab(hour="20", minute="0"),
+    },
+    # 04:30 in Shanghai, after the scores that segments hang on.
+    "nightly-segment-sizes": {
+        "task": "tags.tasks.run_nightly_segment_sizes",
+        "schedule": crontab(hour="20", minute="30"),
+    },
     "old-import-files": {"task": "members.tasks.remove_old_import_files", "schedule": crontab(hour="20", minute="10")},
 }

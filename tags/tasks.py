@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from celery import shared_task
+
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.access import SYSTEM, Actor
 from scrm.common.models import Job
+from scrm.common.queues import Queues
 from scrm.common.transactions import acting_as
-from tags.operations import bulk, lists
+from tags.operations import bulk, lists, segment_lists, segment_samples, segment_sizes
 
 
 def _actor(job: Job) -> Actor:
@@ -44,3 +49,34 @@ def run_bulk_tag(_job_id: int, progress: jobs.Progress) -> None:
 def run_tag_list(_job_id: int, progress: jobs.Progress) -> None:
     """Tag the members of an uploaded list."""
     lists.run(actor=_actor(progress.job), params=progress.job.params, progress=progress)
+
+
+@jobs.handles(segment_lists.FILL_KIND)
+def run_segment_fill(_job_id: int, progress: jobs.Progress) -> None:
+    """Add a large selection of the member list to a list."""
+    segment_lists.fill(actor=_actor(progress.job), params=progress.job.params, progress=progress)
+
+
+@jobs.handles(segment_lists.IMPORT_KIND)
+def run_segment_import(_job_id: int, progress: jobs.Progress) -> None:
+    """Add the members of an uploaded list."""
+    segment_lists.run_import(actor=_actor(progress.job), params=progress.job.params, progress=progress)
+
+
+@jobs.handles(segment_samples.FREEZE_KIND)
+def run_segment_freeze(_job_id: int, progress: jobs.Progress) -> None:
+    """Write the members of a large snapshot."""
+    params = progress.job.params
+    segment_samples.write(actor=_actor(progress.job), params=params)
+    progress.finish_with(result_url=f"/segments/{params['segment_id']}/")
+
+
+@jobs.handles(segment_sizes.COUNT_KIND)
+def run_segment_sizes(_job_id: int, progress: jobs.Progress) -> None:
+    """Count every segment."""
+    segment_sizes.count_all(actor=_actor(progress.job), progress=progress)
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def run_nightly_segment_sizes(**_: Any) -> None:
+    segment_sizes.start_nightly(now=clock.now(), actor=SYSTEM)
