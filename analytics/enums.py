@@ -67,3 +67,24 @@ class ModelKey(models.TextChoices):
     CHANNEL = "channel", _("Channel preference")
     PROMOTION = "promotion", _("Promotion sensitivity")
     CHURN = "churn", _("Churn risk")
+
+
+class AlertPart(models.TextChoices):
+    """What an alert rule watches."""
+
+    CLASS = "class", _("RFM class")
+    LAYER = "layer", _("RFM layer")
+    STAGE = "stage", _("Lifecycle stage")
+    AIPL = "aipl", _("AIPL stage")
+
+
+class AlertDirection(models.TextChoices):
+    SHRINKS = "shrinks", _("Shrinks")
+    GROWS = "grows", _("Grows")
+    CHANGES = "changes", _("Grows or shrinks")
+
+
+class AlertAgainst(models.TextChoices):
+    FORMER = "former", _("The run before")
+    WEEK = "week", _("7 days before")
+    MONTH = "month", _("30 days before")

@@ -26,7 +26,8 @@ from django.db.models import Count, Max, Sum
 from analytics.models import RfmRun, RfmScore
 from analytics.operations import rfm, rfm_models
 from analytics.rules import rfm as rules
-from analytics.rules.rfm import CLASSES, LAYERS
+from analytics.rules.rfm import CLASSES
+from analytics.rules.rfm_layers import LAYERS11
 from members.models import Order, Refund
 from members.operations import demo
 from scrm.common import clock
@@ -182,8 +183,8 @@ def timed_pandas(as_of: date, since: datetime, until: datetime, model_id: int) -
     table["rfm_class"] = class_names()[high.to_numpy()]
     fm = table["f"] + table["m"]
     table["layer"] = np.select(
-        [(table["r"] >= r.r_low) & (table["r"] <= r.r_high) & (fm >= 2 * r.fm_low) for r in LAYERS],
-        [r.layer.value for r in LAYERS],
+        [(table["r"] >= row.r[0]) & (table["r"] <= row.r[1]) & (fm >= 2 * row.fm) for row in LAYERS11],
+        [row.key for row in LAYERS11],
         default="",
     )
     buffer = io.StringIO()
@@ -234,8 +235,7 @@ def timed_duckdb(duck: Any, as_of: date, since: datetime, until: datetime) -> fl
     # The shop's zone has had one offset for longer than any window: days are whole days before the end of `as_of`.
     classes = " ".join(f"WHEN {n} THEN '{name}'" for n, name in enumerate(class_names()))
     layer_cases = " ".join(
-        f"WHEN r BETWEEN {rule.r_low} AND {rule.r_high} AND f + m >= {2 * rule.fm_low} THEN '{rule.layer.value}'"
-        for rule in LAYERS
+        f"WHEN r BETWEEN {row.r[0]} AND {row.r[1]} AND f + m >= {2 * row.fm} THEN '{row.key}'" for row in LAYERS11
     )
 
     def reached(column: str, cuts: str) -> str:

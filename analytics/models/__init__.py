@@ -1,10 +1,14 @@
-from .lifecycle import LifecycleModel, LifecycleRun, MemberStage, StageChange
+from .alerts import Alert, AlertRule
+from .lifecycle import LifecycleModel, LifecycleRun, LifecycleVersion, MemberStage, StageChange
 from .model_tags import ModelRun, ModelScore, ModelValue
-from .rfm import RfmAggregate, RfmChange, RfmModel, RfmRun, RfmScore
+from .rfm import RfmAggregate, RfmChange, RfmModel, RfmModelVersion, RfmRun, RfmScore
 
 __all__ = [
+    "Alert",
+    "AlertRule",
     "LifecycleModel",
     "LifecycleRun",
+    "LifecycleVersion",
     "MemberStage",
     "ModelRun",
     "ModelScore",
@@ -12,6 +16,7 @@ __all__ = [
     "RfmAggregate",
     "RfmChange",
     "RfmModel",
+    "RfmModelVersion",
     "RfmRun",
     "RfmScore",
     "StageChange",

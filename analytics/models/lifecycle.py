@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -22,6 +23,8 @@ class LifecycleModel(models.Model):
     # Paid orders from which a buyer is loyal (AIPL), and days in which activity shows interest.
     loyal_orders = models.PositiveIntegerField(default=3)
     interest_days = models.PositiveIntegerField(default=30)
+    # Keys of the event types that show interest; none: every event of the member's own.
+    activity_types = ArrayField(models.CharField(max_length=64), default=list, db_default=[])
 
     class Meta:
         triggers = [audited()]
@@ -33,6 +36,17 @@ class LifecycleModel(models.Model):
         ]
 
 
+class LifecycleVersion(models.Model):
+    """The rules in one of their versions, and who made it; written once."""
+
+    placement = Placement.REFERENCE
+
+    version = models.PositiveIntegerField(unique=True)
+    content = models.JSONField()
+    actor = models.CharField(max_length=40)
+    at = models.DateTimeField(db_default=Now())
+
+
 class LifecycleRun(models.Model):
     placement = Placement.LOCAL
 
@@ -41,9 +55,13 @@ class LifecycleRun(models.Model):
     state = models.CharField(max_length=12, choices=RunState, default=RunState.PUBLISHING)
     job = models.ForeignKey("common.Job", models.SET_NULL, null=True, related_name="+")
     changed = models.BigIntegerField(null=True)
+    # {"stages": …, "aipl": … (members), "net": {"stages": …, "aipl": …} (minor units), "currency",
+    #  "days": {"stages": …, "aipl": …} (median days in the stage so far), "members"}
     distribution = models.JSONField(default=dict)
     started_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True)
+    # When conditions over stages had been looked at again for the members whom this run moved.
+    followed_at = models.DateTimeField(null=True)
 
 
 class MemberStage(models.Model):

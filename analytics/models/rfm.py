@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
-from analytics.enums import RfmClass, RfmLayer, RunState
+from analytics.enums import RfmClass, RunState
 from scrm.common.audit import audited
 from scrm.common.placement import Placement
 
@@ -18,12 +18,17 @@ class RfmModel(models.Model):
     version = models.PositiveIntegerField(default=1)
     is_default = models.BooleanField(default=False)
     window_days = models.PositiveIntegerField(default=365)
-    # Only orders of this source; none: of every source.
-    source = models.ForeignKey("members.Source", models.PROTECT, null=True, blank=True, related_name="+")
+    # The only currency whose orders count; empty: the shop's. Amounts of different currencies are never added up.
+    currency = models.CharField(max_length=3, blank=True, default="", db_default="")
+    # Which orders count: {"sources": [id], "stores": [id], "regions": [id], "channels": […], "categories": […]};
+    # a list that is missing or empty does not narrow. See analytics/rules/rfm_scope.py
+    scope = models.JSONField(default=dict, db_default={})
     # {"cuts": {"r": {"mode": "quantile"|"typed", "values": […]}, "f": …, "m": …},
-    #  "middle": {"r": {"mode": "mean"|"median"|"typed", "value": …}, …}, "layers": […]}; see analytics/rules/rfm.py
+    #  "middle": {"r": {"mode": "mean"|"median"|"typed", "value": …}, …}, "layers": […], "classes": {…}};
+    # see analytics/rules/rfm.py
     definition = models.JSONField(default=dict)
     nightly = models.BooleanField(default=True)
+    archived_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -37,6 +42,22 @@ class RfmModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RfmModelVersion(models.Model):
+    """What a model was in one of its versions, who made it and why; written once."""
+
+    placement = Placement.REFERENCE
+
+    model = models.ForeignKey(RfmModel, models.CASCADE, related_name="versions")
+    version = models.PositiveIntegerField()
+    content = models.JSONField()  # name, window_days, currency, scope, definition, nightly
+    note = models.CharField(max_length=200, blank=True, default="", db_default="")
+    actor = models.CharField(max_length=40)  # as the audit log names them: user:7
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["model", "version"], name="rfm_version_once")]
 
 
 class RfmRun(models.Model):
@@ -56,10 +77,13 @@ class RfmRun(models.Model):
     middles = models.JSONField(default=dict)
     buyers = models.BigIntegerField(null=True)
     changed = models.BigIntegerField(null=True)
-    distribution = models.JSONField(default=dict)  # {"cells": …, "classes": …, "layers": …} with counts and net amounts
+    # {"cube": {"rfm": [members, net]}, "cells": {"rf": …}, "classes": …, "layers": …, "buyers", "net", "currency"}
+    distribution = models.JSONField(default=dict)
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True)
+    # When conditions over scores had been looked at again for the members whose scores this run changed.
+    followed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -71,21 +95,18 @@ class RfmRun(models.Model):
 
 
 class RfmAggregate(models.Model):
-    """Scratch rows of a running computation: what each buyer's orders add up to. Emptied at publication.
+    """What the orders of a range of members add up to: columns in binary, see analytics/rules/rfm_facts.py.
 
-    Unlogged and, in the database, without any index: rows are only ever written once and read all together.
+    Unlogged: a crash empties it and an open run starts its ranges over. Those of the published run stay for previews.
     """
 
-    placement = Placement.MEMBER
+    placement = Placement.LOCAL
 
-    pk = models.CompositePrimaryKey("run_id", "member_id")
+    pk = models.CompositePrimaryKey("run_id", "number")
     run = models.ForeignKey(RfmRun, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
-    member = models.ForeignKey(
-        "members.Member", models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
-    )
-    last_paid_at = models.DateTimeField()
-    frequency = models.IntegerField()
-    monetary = models.BigIntegerField()
+    number = models.PositiveIntegerField()
+    members = models.PositiveIntegerField()
+    packed = models.BinaryField()
 
 
 class RfmScore(models.Model):
@@ -103,7 +124,9 @@ class RfmScore(models.Model):
     f = models.SmallIntegerField()
     m = models.SmallIntegerField()
     rfm_class = models.CharField(max_length=20, choices=RfmClass)
-    layer = models.CharField(max_length=20, choices=RfmLayer)
+    layer = models.CharField(max_length=20)  # one of the model's layers
+    # The run that wrote the row last.
+    run = models.ForeignKey(RfmRun, models.DO_NOTHING, null=True, related_name="+", db_constraint=False, db_index=False)
 
     class Meta:
         constraints = [

@@ -27,7 +27,9 @@ from scrm.common.transactions import atomic
 OPEN = (RunState.AGGREGATING, RunState.PUBLISHING)
 OPEN_JOBS = (JobState.QUEUED, JobState.RUNNING)
 # Member ids per range: some 0.3 s of work, so that a crash repeats little and two workers share evenly.
-RANGE = 250_000
+RANGE = 500_000
+# Order lines have no index by member: models of categories read them as seldom as memory allows.
+LINES_RANGE = 20 * RANGE
 # First key of the advisory locks of ranges; the second is made of run and range.
 _LOCKS = 7_046
 
@@ -97,6 +99,8 @@ def _open(*, model_id: int, as_of: date, now: datetime) -> RfmRun:
                 _("RFM is being computed already. Wait until it has finished."), code="run_in_progress", run=former.pk
             )
         fail(run_id=former.pk, reason="abandoned")
+    if model.archived_at is not None:
+        raise Conflict(_("This model is archived: bring it back first."), code="model_archived")
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(id), 0) FROM members_member")
         (highest,) = cursor.fetchone()
@@ -107,7 +111,7 @@ def _open(*, model_id: int, as_of: date, now: datetime) -> RfmRun:
                 model_version=model.version,
                 as_of=as_of,
                 started_at=now,
-                ranges_total=max(1, -(-highest // RANGE)),
+                ranges_total=max(1, -(-highest // _range_of(model))),
             )
     except IntegrityError as error:  # one open run per model is a constraint
         raise Conflict(
@@ -115,6 +119,10 @@ def _open(*, model_id: int, as_of: date, now: datetime) -> RfmRun:
         ) from error
     record(action="rfm.run", object_type="analytics_rfmmodel", object_id=model.pk, detail={"as_of": as_of.isoformat()})
     return opened
+
+
+def _range_of(model: RfmModel) -> int:
+    return LINES_RANGE if model.scope.get("categories") else RANGE
 
 
 def carry_on(*, run_id: int, report: Report = lambda done, total: None, hint: Hint | None = None) -> None:
@@ -164,7 +172,8 @@ def aggregate(*, run_id: int, number: int, wait: bool = False) -> bool:
                 return False
         current = RfmRun.objects.select_related("model").get(pk=run_id)
         if current.state in OPEN and number not in current.ranges_done:
-            rfm_publication.aggregate(cursor, current, low=number * RANGE, high=(number + 1) * RANGE, number=number)
+            size = _range_of(current.model)
+            rfm_publication.aggregate(cursor, current, low=number * size, high=(number + 1) * size, number=number)
             cursor.execute(
                 "UPDATE analytics_rfmrun SET ranges_done = array_append(ranges_done, %s) WHERE id = %s",
                 [number, run_id],
@@ -178,20 +187,19 @@ def publish(*, run_id: int) -> bool:
         current = RfmRun.objects.select_for_update().get(pk=run_id)
         if current.state not in OPEN:
             return True
-        if not rfm_publication.complete(cursor, current):
-            rfm_publication.discard(cursor, run_id)
+        if not rfm_publication.complete(current):
+            rfm_publication.discard(run_id)
             RfmRun.objects.filter(pk=run_id).update(ranges_done=[])
             return False
         rfm_publication.publish(cursor, current, now=clock.now())
-        rfm_publication.discard(cursor, run_id)
     return True
 
 
 def fail(*, run_id: int, reason: str) -> None:
     """Close an open run without publishing it; the former scores stay."""
-    with atomic(), connection.cursor() as cursor:
-        RfmRun.objects.filter(pk=run_id, state__in=OPEN).update(state=RunState.FAILED, error=reason[:500])
-        rfm_publication.discard(cursor, run_id)
+    with atomic():
+        if RfmRun.objects.filter(pk=run_id, state__in=OPEN).update(state=RunState.FAILED, error=reason[:500]):
+            rfm_publication.discard(run_id)
 
 
 def start_nightly(*, now: datetime, actor: Actor) -> list[int]:
@@ -199,7 +207,7 @@ def start_nightly(*, now: datetime, actor: Actor) -> list[int]:
     today = clock.shop_date(now)
     as_of = rfm_publication.day_before(today)
     started = []
-    for model in RfmModel.objects.filter(nightly=True).order_by("id"):
+    for model in RfmModel.objects.filter(nightly=True, archived_at=None).order_by("id"):
         has_run = (
             RfmRun.objects.filter(model=model, model_version=model.version, as_of__gte=as_of)
             .filter(started_at__gte=clock.day_start(today))

@@ -108,7 +108,7 @@ def _chart(figures: dict[str, Any], name: str, key: str, unit: str) -> dict[str,
 def _model_of(row: SourceRow | None) -> Any:
     """The RFM model of a source when it has one of its own, else the default one."""
     if row is not None:
-        own = next((model for model in rfm.models() if model.source_id == row.id), None)
+        own = next((model for model in rfm.models() if model.scope == {"sources": [row.id]}), None)
         if own is not None:
             return own
     return rfm.find_model()

@@ -19,15 +19,15 @@ from scrm.common.access import Actor, DataScope
 OPEN = (RunState.AGGREGATING, RunState.PUBLISHING)
 
 
-def models() -> list[RfmModel]:
-    """The default one first."""
-    return list(RfmModel.objects.select_related("source").order_by("-is_default", "name"))
+def models(*, archived: bool = False) -> list[RfmModel]:
+    """The default one first; those in use, or with `archived` the others."""
+    return list(RfmModel.objects.filter(archived_at__isnull=not archived).order_by("-is_default", "name"))
 
 
 def find_model(model_id: int | None = None) -> RfmModel | None:
     """The model of that id; without one the default."""
     wanted = {"is_default": True} if model_id is None else {"pk": model_id}
-    return RfmModel.objects.select_related("source").filter(**wanted).first()
+    return RfmModel.objects.filter(**wanted).first()
 
 
 def published_run(model: RfmModel) -> RfmRun | None:

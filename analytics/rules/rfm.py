@@ -9,7 +9,7 @@
   and R). Values up to the quantile stay below the cut, as in pandas.qcut. Cut points that coincide, because few
   values are distinct, are kept: they carry the share of members below them.
 - Classes compare each value with a middle: at least as good as the middle is high.
-- Layers are the first match of a table over the R score and the mean of the F and M scores.
+- Layers are the first match of a table over the three scores: analytics/rules/rfm_layers.py.
 """
 
 from __future__ import annotations
@@ -21,10 +21,24 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from analytics.enums import RfmClass, RfmLayer
+from analytics.enums import RfmClass
+from analytics.rules.rfm_layers import (
+    LAYERS11,
+    Label,
+    Layer,
+    dump_classes,
+    dump_layers,
+    parse_classes,
+    parse_layers,
+)
+from analytics.rules.rfm_layers import (
+    SCORES as SCORES,
+)
+from analytics.rules.rfm_layers import (
+    BadDefinition as BadDefinition,
+)
 
 DIMENSIONS = ("r", "f", "m")
-SCORES = (1, 2, 3, 4, 5)
 CUT_MODES = ("quantile", "typed")
 MIDDLE_MODES = ("mean", "median", "typed")
 LARGEST = {"r": 3650, "f": 1_000_000, "m": 10**13}
@@ -40,41 +54,6 @@ CLASSES: dict[tuple[bool, bool, bool], RfmClass] = {
     (False, True, False): RfmClass.GENERAL_KEEP,
     (False, False, False): RfmClass.GENERAL_WIN_BACK,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LayerRule:
-    """R score from `r_low` to `r_high` and a mean of the F and M scores of at least `fm_low`."""
-
-    layer: RfmLayer
-    r_low: int
-    r_high: int
-    fm_low: int
-
-
-# First match wins; every member with a score matches one. Members without a score are prospects.
-LAYERS: tuple[LayerRule, ...] = (
-    LayerRule(RfmLayer.CHAMPIONS, 4, 5, 4),
-    LayerRule(RfmLayer.LOYAL, 3, 5, 3),
-    LayerRule(RfmLayer.POTENTIAL_LOYALIST, 4, 5, 2),
-    LayerRule(RfmLayer.NEW, 5, 5, 1),
-    LayerRule(RfmLayer.PROMISING, 4, 4, 1),
-    LayerRule(RfmLayer.NEED_ATTENTION, 3, 3, 2),
-    LayerRule(RfmLayer.CANNOT_LOSE, 1, 2, 4),
-    LayerRule(RfmLayer.AT_RISK, 1, 2, 3),
-    LayerRule(RfmLayer.ABOUT_TO_SLEEP, 2, 3, 1),
-    LayerRule(RfmLayer.HIBERNATING, 1, 1, 2),
-    LayerRule(RfmLayer.LOST, 1, 1, 1),
-)
-
-
-class BadDefinition(ValueError):
-    """A definition that cannot be computed. `code` is stable, `field` names the place (`cuts.r`)."""
-
-    def __init__(self, code: str, field: str) -> None:
-        super().__init__(f"{field}: {code}")
-        self.code = code
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +76,15 @@ class Middle:
 class Definition:
     cuts: Mapping[str, Cuts]
     middle: Mapping[str, Middle]
+    layers: tuple[Layer, ...]
+    classes: Mapping[str, Label]
 
 
 def parse(raw: Mapping[str, Any]) -> Definition:
     """The definition stored with a model; what is missing takes its default. Raises `BadDefinition`."""
-    cuts = {name: _parse_cuts(name, (raw.get("cuts") or {}).get(name) or {}) for name in DIMENSIONS}
-    middle = {name: _parse_middle(name, (raw.get("middle") or {}).get(name) or {}) for name in DIMENSIONS}
-    return Definition(cuts, middle)
+    cuts = {name: _parse_cuts(name, _part(raw, "cuts", name)) for name in DIMENSIONS}
+    middle = {name: _parse_middle(name, _part(raw, "middle", name)) for name in DIMENSIONS}
+    return Definition(cuts, middle, parse_layers(raw.get("layers")), parse_classes(raw.get("classes")))
 
 
 def dump(definition: Definition) -> dict[str, Any]:
@@ -111,7 +92,17 @@ def dump(definition: Definition) -> dict[str, Any]:
     return {
         "cuts": {name: {"mode": c.mode, "values": list(c.values)} for name, c in definition.cuts.items()},
         "middle": {name: {"mode": m.mode, "value": m.value} for name, m in definition.middle.items()},
+        "layers": dump_layers(definition.layers),
+        "classes": dump_classes(definition.classes),
     }
+
+
+def _part(raw: Mapping[str, Any], part: str, name: str) -> Mapping[str, Any]:
+    whole = raw.get(part) or {}
+    found = (whole.get(name) or {}) if isinstance(whole, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise BadDefinition("unknown_mode", f"{part}.{name}")
+    return found
 
 
 def _parse_cuts(name: str, raw: Mapping[str, Any]) -> Cuts:
@@ -120,7 +111,8 @@ def _parse_cuts(name: str, raw: Mapping[str, Any]) -> Cuts:
         raise BadDefinition("unknown_mode", f"cuts.{name}")
     if mode == "quantile":
         return Cuts()
-    values = tuple(raw.get("values") or ())
+    given = raw.get("values") or ()
+    values = tuple(given) if isinstance(given, list | tuple) else ()
     if len(values) != 4 or not all(_is_amount(name, value) for value in values):
         raise BadDefinition("four_values_needed", f"cuts.{name}")
     if any(low >= high for low, high in zip(values, values[1:], strict=False)):
@@ -212,9 +204,9 @@ def class_of(scales: Mapping[str, Scale], *, r_days: int, frequency: int, moneta
     ]
 
 
-def layer_of(r: int, f: int, m: int) -> RfmLayer:
-    """The first layer that matches three scores."""
-    return next(rule.layer for rule in LAYERS if rule.r_low <= r <= rule.r_high and f + m >= 2 * rule.fm_low)
+def layer_of(r: int, f: int, m: int, layers: Sequence[Layer] = LAYERS11) -> str:
+    """The key of the first layer that matches three scores."""
+    return next(layer.key for layer in layers if layer.matches(r, f, m))
 
 
 def recent_from(as_of: date, days: int) -> date:
@@ -222,13 +214,14 @@ def recent_from(as_of: date, days: int) -> date:
     return as_of - timedelta(days=days - 1)
 
 
-def summed(rows: Iterable[tuple[int, int, str, str, int, int]]) -> dict[str, Any]:
-    """{"cells": {"53": [members, net]}, "classes": …, "layers": …, "buyers", "net"} from rows of
-    (r, f, class, layer, members, net amount)."""
-    parts: dict[str, dict[str, list[int]]] = {"cells": {}, "classes": {}, "layers": {}}
+def summed(rows: Iterable[tuple[int, int, int, str, str, int, int]]) -> dict[str, Any]:
+    """{"cube": {"534": [members, net]}, "cells": {"53": …}, "classes": …, "layers": …, "buyers", "net"} from rows of
+    (r, f, m, class, layer, members, net amount)."""
+    parts: dict[str, dict[str, list[int]]] = {"cube": {}, "cells": {}, "classes": {}, "layers": {}}
     buyers = net = 0
-    for r, f, class_, layer, members, amount in rows:
-        for part, key in (("cells", f"{r}{f}"), ("classes", class_), ("layers", layer)):
+    for r, f, m, class_, layer, members, amount in rows:
+        keys = (("cube", f"{r}{f}{m}"), ("cells", f"{r}{f}"), ("classes", class_), ("layers", layer))
+        for part, key in keys:
             cell = parts[part].setdefault(key, [0, 0])
             cell[0] += members
             cell[1] += int(amount)

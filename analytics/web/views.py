@@ -92,9 +92,14 @@ def rfm_definition(request: ConsoleRequest, model_id: int) -> HttpResponse:
             rfm_models.redefine(
                 model_id=model.pk,
                 version=values["version"],
-                window_days=values["window_days"],
-                definition=values["definition"],
-                nightly=values["nightly"],
+                content=rfm_models.Content(
+                    model.name,
+                    values["window_days"],
+                    model.currency,
+                    model.scope,
+                    {**model.definition, **values["definition"]},
+                    values["nightly"],
+                ),
             )
         except DomainError as error:
             form.refuse(str(error.detail.get("field", "")), str(error))

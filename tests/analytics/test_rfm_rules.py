@@ -85,7 +85,9 @@ def test_a_definition_survives_being_stored():
             "m": {"mode": "mean", "value": None},
         },
     }
-    assert rfm.dump(rfm.parse(raw)) == raw
+    stored = rfm.dump(rfm.parse(raw))
+    assert {part: stored[part] for part in raw} == raw
+    assert rfm.dump(rfm.parse(stored)) == stored
 
 
 def test_the_eight_classes_compare_with_the_middle_and_the_middle_itself_is_high():
