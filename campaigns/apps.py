@@ -11,7 +11,8 @@ class CampaignsConfig(AppConfig):
     name = "campaigns"
 
     def ready(self) -> None:
-        """Show messages on the pages of lower apps, and give every database its accounts."""
+        """Show messages to lower apps, on pages and in conditions, and give every database its accounts."""
+        import_module("campaigns.queries.fields")
         import_module("campaigns.web.panels")
         post_migrate.connect(_ensure_accounts, sender=self)
 

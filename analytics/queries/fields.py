@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.enums import AiplStage, RfmClass, RfmLayer, Stage
 from analytics.models import RfmModel
-from scrm.common.conditions import Choice, Context, Field, FieldType, Row, Sql, register
+from scrm.common.conditions import Choice, Context, Field, FieldType, Param, Row, Sql, compose, register
 
 SCORES = _("Scores and stages")
 _RFM = frozenset({"rfm"})
@@ -16,13 +16,20 @@ _STAGE = frozenset({"lifecycle"})
 
 
 def _score(column: str, absent: str | None = None) -> Callable[[Context], Row]:
-    """A column of the published scores of the default model; nobody has scores while there is no model."""
+    """A column of the published scores of a model, the default one unless the leaf names another.
 
-    def source(_context: Context) -> Row:
-        model_id = RfmModel.objects.filter(is_default=True).values_list("pk", flat=True).first()
+    Nobody has scores while there is no such model.
+    """
+
+    def source(context: Context) -> Row:
+        model_id = context.params.get("model")
+        # Looked up once per query, so that a condition can be kept compiled while the default changes.
+        model = (
+            Sql("(SELECT id FROM analytics_rfmmodel WHERE is_default)") if model_id is None else Sql("%s", (model_id,))
+        )
         return Row(
             "analytics_rfmscore sc",
-            Sql("sc.model_id = %s AND sc.member_id = m.id", (model_id or 0,)),
+            compose("sc.model_id = {} AND sc.member_id = m.id", model),
             Sql(f"sc.{column}"),
             absent,
         )
@@ -50,15 +57,22 @@ def _aipl() -> Sequence[Choice]:
     return [Choice(entry.value, entry.label) for entry in AiplStage]
 
 
+def _models() -> Sequence[Choice]:
+    return [Choice(pk, name) for pk, name in RfmModel.objects.order_by("name").values_list("pk", "name")]
+
+
+_MODEL = (Param("model", _("RFM model"), choices=_models, many=False),)
+
 register(
-    Field("rfm.class", _("RFM class"), SCORES, FieldType.ENUM, _score("rfm_class"), choices=_classes, topics=_RFM),
+    Field("rfm.class", _("RFM class"), SCORES, FieldType.ENUM, _score("rfm_class"), choices=_classes,
+          params=_MODEL, topics=_RFM),
     Field(
         "rfm.layer", _("RFM layer"), SCORES, FieldType.ENUM, _score("layer", RfmLayer.PROSPECT.value),
-        choices=_layers, always_set=True, topics=_RFM,
+        choices=_layers, always_set=True, params=_MODEL, topics=_RFM,
     ),
-    Field("rfm.r", _("R score"), SCORES, FieldType.INTEGER, _score("r"), topics=_RFM),
-    Field("rfm.f", _("F score"), SCORES, FieldType.INTEGER, _score("f"), topics=_RFM),
-    Field("rfm.m", _("M score"), SCORES, FieldType.INTEGER, _score("m"), topics=_RFM),
+    Field("rfm.r", _("R score"), SCORES, FieldType.INTEGER, _score("r"), params=_MODEL, topics=_RFM),
+    Field("rfm.f", _("F score"), SCORES, FieldType.INTEGER, _score("f"), params=_MODEL, topics=_RFM),
+    Field("rfm.m", _("M score"), SCORES, FieldType.INTEGER, _score("m"), params=_MODEL, topics=_RFM),
     Field("lifecycle", _("Lifecycle stage"), SCORES, FieldType.ENUM, _stage("stage"), choices=_stages, topics=_STAGE),
     Field("aipl", _("AIPL stage"), SCORES, FieldType.ENUM, _stage("aipl"), choices=_aipl, topics=_STAGE),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,6 +14,8 @@ from campaigns.models import Campaign, CampaignChunk
 from campaigns.models.campaigns import ChunkState
 from campaigns.operations import claims
 from members.operations import timeline
+from scrm.common import reactions
+from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
 
 # After so many postponed hand-overs (about seven hours of growing pauses) a message has failed.
@@ -179,3 +181,16 @@ def _tell(campaign_id: int, handed: Sequence[tuple[int, UUID]], now: datetime) -
             ],
             now=now,
         )
+        follow("message.sent", {member_id for member_id, _ in handed}, now)
+
+
+def follow(kind: str, member_ids: Collection[int], now: datetime) -> None:
+    """Have conditions over messages looked at again. Inside the transaction that changed the messages."""
+    reactions.run(
+        Facts(
+            now=now,
+            member_ids=sorted(member_ids),
+            event_count=len(member_ids),
+            topics=frozenset({"message", f"event:{kind}"}),
+        )
+    )

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection
 
 from campaigns.models import Campaign, Message
-from campaigns.operations.outcomes import EVENT_SOURCE
+from campaigns.operations.outcomes import EVENT_SOURCE, follow
 from campaigns.queries import contents
 from campaigns.queries import tracking as links
 from campaigns.rules import tokens
@@ -116,3 +116,4 @@ def _tell(message: Message, kind: str, message_id: str, now: datetime, propertie
         ],
         now=now,
     )
+    follow(kind, [message.member_id], now)

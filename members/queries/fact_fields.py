@@ -1,4 +1,4 @@
-"""The fields of the condition language over what a member did: orders and events.
+"""The fields of the condition language over what a member bought, and events beside them.
 
 Without a window and without narrowing, orders are answered from the member's summary row; otherwise from the rows.
 """
@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from django.utils.translation import gettext_lazy as _
 
-from members.models import EventType, Product
+from members.models import Product
+from members.queries import event_fields
 from scrm.common.conditions import (
     Aggregate,
     Choice,
     Context,
     Field,
     FieldType,
-    Flag,
     Leaf,
     Param,
     ParamKind,
@@ -30,9 +30,11 @@ from scrm.common.conditions.fields import Source
 from scrm.common.conditions.flips import count_turns, counts_of, earliest, window_turns
 
 ORDERS = _("Orders")
-EVENTS = _("Behaviour")
 
 _ORDER = frozenset({"order"})
+# What narrows orders down to those with such a line.
+_LINES = (("category", "p.category"), ("product", "p.sku"))
+_LINES_OF_ORDER = "members_orderline l JOIN members_product p ON p.id = l.product_id WHERE l.order_id = o.id"
 _SUMMARY = "members_membersummary s"
 _OF_MEMBER = Sql("s.member_id = m.id")
 
@@ -44,8 +46,8 @@ def fields(*, sources: Callable[[], Sequence[Choice]], stores: Callable[[], Sequ
         Param("store", _("Store"), choices=stores),
         Param("channel", _("Channel"), kind=ParamKind.TEXT),
         Param("category", _("Containing the category"), choices=_categories),
+        Param("product", _("Containing the product (SKU)"), kind=ParamKind.TEXT),
     )
-    event = (Param("type", _("Event type"), choices=_event_types, required=True),)
     return [
         Field(
             "order.count", _("Order count"), ORDERS, FieldType.INTEGER, _order_count,
@@ -63,16 +65,14 @@ def fields(*, sources: Callable[[], Sequence[Choice]], stores: Callable[[], Sequ
               windowed=True, params=narrowing, topics=_ORDER, turns=_order_last_turns),
         Field("order.first_at", _("First order"), ORDERS, FieldType.DATETIME, _order_time("min"),
               windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
-        Field("event", _("Did"), EVENTS, FieldType.BOOLEAN, _event_done, windowed=True, params=event,
-              topics=_event_topics, turns=_event_count_turns),
-        Field(
-            "event.count", _("Event count"), EVENTS, FieldType.INTEGER, _event_count,
-            always_set=True, windowed=True, params=event, topics=_event_topics, turns=_event_count_turns,
-        ),
-        Field("event.last_at", _("Last time of the event"), EVENTS, FieldType.DATETIME, _event_time("max"),
-              params=event, topics=_event_topics),
-        Field("event.first_at", _("First time of the event"), EVENTS, FieldType.DATETIME, _event_time("min"),
-              params=event, topics=_event_topics),
+        Field("order.largest", _("Largest order (net)"), ORDERS, FieldType.MONEY, _order_largest,
+              windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+        Field("order.products", _("Different products bought"), ORDERS, FieldType.INTEGER, _bought("l.product_id"),
+              always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+        Field("order.categories", _("Different categories bought"), ORDERS, FieldType.INTEGER,
+              _bought("NULLIF(p.category, '')"),
+              always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+        *event_fields.fields(),
     ]  # fmt: skip
 
 
@@ -92,14 +92,11 @@ def _orders(context: Context) -> Sql:
     for key, column in (("source", "o.source_id"), ("store", "o.store_id"), ("channel", "o.channel")):
         if key in context.params:
             tests.append(compose(f"{column} = ANY({{}})", bind(context.params[key])))
-    if "category" in context.params:
-        tests.append(
-            compose(
-                "EXISTS (SELECT 1 FROM members_orderline l JOIN members_product p ON p.id = l.product_id"
-                " WHERE l.order_id = o.id AND p.category = ANY({}))",
-                bind(context.params["category"]),
+    for key, column in _LINES:
+        if key in context.params:
+            tests.append(
+                compose(f"EXISTS (SELECT 1 FROM {_LINES_OF_ORDER} AND {column} = ANY({{}}))", bind(context.params[key]))
             )
-        )
     return compose("FROM members_order o WHERE {}", _and(tests))
 
 
@@ -111,6 +108,36 @@ def _refunds(context: Context) -> Sql | None:
     if "source" in context.params:
         tests.append(compose("r.source_id = ANY({})", bind(context.params["source"])))
     return compose("FROM members_refund r WHERE {}", _and(tests))
+
+
+def _order_largest(context: Context) -> Source:
+    orders = _orders(context)
+    return Aggregate(
+        compose("(SELECT max(o.net_amount) {})", orders), compose("EXISTS (SELECT 1 {})", orders), zero=False
+    )
+
+
+def _bought(column: str) -> Callable[[Context], Source]:
+    """How many different ones the orders contain; of the narrowed categories and products, when there are any."""
+
+    def source(context: Context) -> Source:
+        orders = _orders(context)
+        among = [
+            compose(f"{of_line} = ANY({{}})", bind(context.params[key]))
+            for key, of_line in _LINES
+            if key in context.params
+        ]
+        lines = compose(f"FROM {_LINES_OF_ORDER} AND {{}}", _and([Sql(f"{column} IS NOT NULL"), *among]))
+        return Aggregate(
+            compose(
+                "(SELECT count(DISTINCT x.bought) FROM (SELECT o.id {}) o,"
+                f" LATERAL (SELECT {column} AS bought {{}}) x)",
+                orders, lines,
+            ),
+            compose("EXISTS (SELECT 1 {} AND EXISTS (SELECT 1 {}))", orders, lines),
+        )  # fmt: skip
+
+    return source
 
 
 def _order_count_turns(leaf: Leaf, context: Context) -> Sql | None:
@@ -184,49 +211,6 @@ def _order_time(aggregate: str) -> Callable[[Context], Source]:
         )
 
     return source
-
-
-def _events(context: Context) -> Sql:
-    types = EventType.objects.filter(key__in=context.params.get("type", []))
-    tests = [
-        Sql("e.member_id = m.id"),
-        compose("e.type_id = ANY({})", bind(list(types.values_list("pk", flat=True)))),
-        *_within("e.occurred_at", context),
-    ]
-    return compose("FROM members_event e WHERE {}", _and(tests))
-
-
-def _event_topics(leaf: Leaf) -> frozenset[str]:
-    return frozenset(f"event:{key}" for key in leaf.params.get("type", ()))
-
-
-def _event_count_turns(leaf: Leaf, context: Context) -> Sql | None:
-    return count_turns(_events(replace(context, window=None)), "e.occurred_at", counts_of(leaf), context)
-
-
-def _event_done(context: Context) -> Source:
-    return Flag(compose("EXISTS (SELECT 1 {})", _events(context)))
-
-
-def _event_count(context: Context) -> Source:
-    events = _events(context)
-    return Aggregate(compose("(SELECT count(*) {})", events), compose("EXISTS (SELECT 1 {})", events))
-
-
-def _event_time(aggregate: str) -> Callable[[Context], Source]:
-    def source(context: Context) -> Source:
-        events = _events(context)
-        return Aggregate(
-            compose(f"(SELECT {aggregate}(e.occurred_at) {{}})", events),
-            compose("EXISTS (SELECT 1 {})", events),
-            zero=False,
-        )
-
-    return source
-
-
-def _event_types() -> Sequence[Choice]:
-    return [Choice(kind.key, str(kind)) for kind in EventType.objects.order_by("key")]
 
 
 def _categories() -> Sequence[Choice]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
@@ -13,16 +15,18 @@ from scrm.common.conditions import (
     Field,
     FieldType,
     Leaf,
+    Param,
     PerValue,
+    Row,
     Rows,
     Sql,
     bind,
     compose,
     register,
 )
-from scrm.common.conditions.flips import earliest
+from scrm.common.conditions.flips import decay_turns, earliest
 from scrm.common.conditions.topics import topics_of
-from tags.enums import SegmentKind
+from tags.enums import SegmentKind, TagKind
 from tags.models import Segment, Tag, TagGroup
 from tags.queries import segments
 
@@ -44,6 +48,56 @@ def _groups(context: Context) -> Rows:
         Sql("mt.member_id = m.id AND (mt.expires_at IS NULL OR mt.expires_at > %s)", (context.as_of,)),
         Sql("tg.group_id"),
     )
+
+
+def _assignment(value: str, context: Context) -> Row:
+    """A value of the assignment of the leaf's tag, while it is valid; unset without the tag."""
+    return Row(
+        "tags_membertag mt",
+        Sql(
+            "mt.member_id = m.id AND mt.tag_id = %s AND (mt.expires_at IS NULL OR mt.expires_at > %s)",
+            (context.params["tag"], context.as_of),
+        ),
+        Sql(value),
+    )
+
+
+def _weight(context: Context) -> Row:
+    """What the assignment still weighs: halved every half-life since it was weighed; without a half-life it stays."""
+    source = _assignment("", context)
+    return replace(source, value=compose("round(({})::numeric, 6)", _weighing(context.as_of)))
+
+
+def _weighing(as_of: datetime) -> Sql:
+    return Sql(
+        "mt.weight * CASE WHEN mt.half_life_days IS NULL THEN 1::float8 ELSE power(2::float8, GREATEST(LEAST("
+        "EXTRACT(epoch FROM mt.weight_at - %s::timestamptz)::float8 / (86400.0 * mt.half_life_days), 60), -1000)) END",
+        (as_of,),
+    )
+
+
+def _assigned(context: Context) -> Row:
+    return _assignment("mt.assigned_at", context)
+
+
+def _assigned_by(context: Context) -> Row:
+    return _assignment("mt.source", context)
+
+
+def _assignment_expiry(_leaf: Leaf, context: Context) -> Sql:
+    source = _assignment("mt.expires_at", context)
+    return compose(f"(SELECT mt.expires_at FROM {source.table} WHERE {{}})", source.join)
+
+
+def _weight_turns(leaf: Leaf, context: Context) -> Sql | None:
+    """When the weight falls through what the leaf compares it with, or the tag expires."""
+    source = _assignment("", context)
+    fading = decay_turns(_weighing(context.as_of), Sql("mt.half_life_days"), leaf, context)
+    if fading is not None:
+        fading = compose(
+            f"(SELECT {{}} FROM {source.table} WHERE {{}} AND mt.half_life_days IS NOT NULL)", fading, source.join
+        )
+    return earliest([fading, _assignment_expiry(leaf, context)])
 
 
 def _expiry(leaf: Leaf, context: Context) -> Sql:
@@ -106,10 +160,22 @@ def _segment_choices() -> Sequence[Choice]:
     return [Choice(pk, name) for pk, name in Segment.objects.order_by("name").values_list("pk", "name")]
 
 
+def _kind_choices() -> Sequence[Choice]:
+    return [Choice(kind.value, kind.label) for kind in TagKind]
+
+
+_ONE_TAG = (Param("tag", _("Tag"), choices=_tag_choices, required=True, many=False),)
+
 register(
     Field("tag", _("Tag"), GROUP, FieldType.SET, _tags, choices=_tag_choices, topics=_TAG, turns=_expiry),
     Field("tag_group", _("Tag group"), GROUP, FieldType.SET, _groups, choices=_group_choices,
           topics=_TAG, turns=_expiry),
+    Field("tag.weight", _("Tag weight"), GROUP, FieldType.DECIMAL, _weight, params=_ONE_TAG,
+          topics=_TAG, turns=_weight_turns),
+    Field("tag.assigned_at", _("Tag given"), GROUP, FieldType.DATETIME, _assigned, params=_ONE_TAG,
+          topics=_TAG, turns=_assignment_expiry),
+    Field("tag.source", _("Tag given by"), GROUP, FieldType.ENUM, _assigned_by, choices=_kind_choices, params=_ONE_TAG,
+          topics=_TAG, turns=_assignment_expiry),
     Field(
         "segment", _("Segment"), GROUP, FieldType.SET, _segments, choices=_segment_choices, always_set=True,
         topics=_segment_topics, turns=_segment_turns,

@@ -286,7 +286,8 @@ def compare_time(op: str, found: date, wanted: Any) -> bool:
     if op == "month_day":
         return day.day in wanted
     if op.startswith("anniversary"):
-        days = [TODAY + timedelta(days=n if op == "anniversary_next" else -n) for n in range(wanted)]
+        reach = {"anniversary_next": range(wanted), "anniversary_last": range(1 - wanted, 1)}
+        days = [TODAY + timedelta(days=n) for n in reach.get(op, range(-wanted, wanted + 1))]
         return any(anniversary(day, other.year) == other for other in days)
     if exact:
         if op == "in_last":

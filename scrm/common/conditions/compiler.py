@@ -15,7 +15,7 @@ from scrm.common import clock
 from scrm.common.conditions.durations import Duration, anniversary_codes
 from scrm.common.conditions.fields import Aggregate, Column, Context, Field, Flag, PerValue, Row, Rows, Source
 from scrm.common.conditions.operators import FieldType
-from scrm.common.conditions.sql import FALSE, Sql, bind, compose, join
+from scrm.common.conditions.sql import FALSE, Sql, bind, compose, join, like
 from scrm.common.conditions.tree import Group, Leaf, Node
 from scrm.common.conditions.values import days_before
 
@@ -154,25 +154,13 @@ def predicate(kind: FieldType, op: str, expression: Sql, value: Any, context: Co
             return compose("{} = ANY({})", expression, bind(value))
         case "not_in":
             return compose("{} <> ALL({})", expression, bind(value))
-        case "contains" | "not_contains":
-            return _like(op, expression, f"%{_escape(value)}%")
-        case "starts" | "not_starts":
-            return _like(op, expression, f"{_escape(value)}%")
-        case "ends" | "not_ends":
-            return _like(op, expression, f"%{_escape(value)}")
+        case "contains" | "not_contains" | "starts" | "not_starts" | "ends" | "not_ends":
+            return like(op, expression, value)
         case "regex":
             return compose("{} ~ {}", expression, bind(value))
         case "not_regex":
             return compose("{} !~ {}", expression, bind(value))
     return compose(f"{{}} {_COMPARISONS[op]} {{}}", expression, bind(value))
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _like(op: str, expression: Sql, pattern: str) -> Sql:
-    return compose(f"{{}} {'NOT ' if op.startswith('not_') else ''}LIKE {{}}", expression, bind(pattern))
 
 
 def _calendar(kind: FieldType, op: str, expression: Sql, value: Any, context: Context) -> Sql:
@@ -185,14 +173,13 @@ def _calendar(kind: FieldType, op: str, expression: Sql, value: Any, context: Co
             return compose("EXTRACT(month FROM {})::int = ANY({})", day, bind(value))
         case "month_day":
             return compose("EXTRACT(day FROM {})::int = ANY({})", day, bind(value))
-        case "anniversary_next" | "anniversary_last":
-            # The next n days begin today; the last n days end today.
-            first = context.today if op == "anniversary_next" else days_before(context.today, value - 1)
+        case "anniversary_next" | "anniversary_last" | "anniversary_within":
+            first, days = anniversary_days(op, value, context.today)
             return compose(
                 "(EXTRACT(month FROM {}) * 100 + EXTRACT(day FROM {}))::int = ANY({})",
-                day, day, bind(anniversary_codes(first, value)),
+                day, day, bind(anniversary_codes(first, days)),
             )  # fmt: skip
-    bounds = _day_bounds(op, value, context.today) if is_date else _instant_bounds(op, value, context.as_of)
+    bounds = day_bounds(op, value, context.today) if is_date else instant_bounds(op, value, context.as_of)
     if not bounds:
         return FALSE
     return Sql(
@@ -201,7 +188,18 @@ def _calendar(kind: FieldType, op: str, expression: Sql, value: Any, context: Co
     )
 
 
-def _day_bounds(op: str, value: Any, today: date) -> list[tuple[str, date]]:
+def anniversary_days(op: str, value: int, today: date) -> tuple[date, int]:
+    """The first day on which the anniversary may fall, and how many days there are."""
+    match op:
+        case "anniversary_next":  # the next n days begin today
+            return today, value
+        case "anniversary_last":  # the last n days end today
+            return days_before(today, value - 1), value
+        case _:
+            return days_before(today, value), 2 * value + 1
+
+
+def day_bounds(op: str, value: Any, today: date) -> list[tuple[str, date]]:
     match op:
         case "eq":
             return [("=", value)]
@@ -222,7 +220,7 @@ def _day_bounds(op: str, value: Any, today: date) -> list[tuple[str, date]]:
     return []
 
 
-def _instant_bounds(op: str, value: Any, as_of: datetime) -> list[tuple[str, datetime]]:
+def instant_bounds(op: str, value: Any, as_of: datetime) -> list[tuple[str, datetime]]:
     match op:
         case "eq":
             return [(">=", clock.day_start(value)), ("<", clock.day_end(value))]

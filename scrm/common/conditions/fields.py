@@ -58,6 +58,8 @@ class Param:
     minimum: float = 0
     maximum: float = 0
     units: tuple[str, ...] = ()
+    # Suggestions of what a test of properties may name.
+    properties: Callable[[], Sequence[Choice]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

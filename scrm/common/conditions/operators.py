@@ -38,7 +38,7 @@ _PRESENCE = ("set", "not_set")
 _NUMBERS = ("ge", "gt", "le", "lt", "eq", "ne", "between", *_PRESENCE)
 _CALENDAR = (
     "in_last", "at_least_ago", "in_next", "eq", "before", "after", "between",
-    "anniversary_next", "anniversary_last", "month", "month_day", *_PRESENCE,
+    "anniversary_next", "anniversary_last", "anniversary_within", "month", "month_day", *_PRESENCE,
 )  # fmt: skip
 
 OPERATORS: dict[FieldType, tuple[str, ...]] = {
@@ -69,6 +69,7 @@ OPERANDS: dict[str, Operand] = {
     "regex": Operand.PATTERN, "not_regex": Operand.PATTERN,
     "in_last": Operand.DURATION, "in_next": Operand.DURATION, "at_least_ago": Operand.DURATION,
     "anniversary_next": Operand.DAYS, "anniversary_last": Operand.DAYS,
+    "anniversary_within": Operand.DAYS,
     "month": Operand.MONTHS, "month_day": Operand.MONTH_DAYS,
     "true": Operand.NONE, "false": Operand.NONE,
     "set": Operand.NONE, "not_set": Operand.NONE,
@@ -95,6 +96,7 @@ _LABELS: dict[str, str | Promise] = {
     "at_least_ago": pgettext_lazy("operator", "was at least this long ago"),
     "anniversary_next": pgettext_lazy("operator", "has its anniversary in the next"),
     "anniversary_last": pgettext_lazy("operator", "had its anniversary in the last"),
+    "anniversary_within": pgettext_lazy("operator", "has its anniversary, before or after today, within"),
     "month": pgettext_lazy("operator", "falls in the month"),
     "month_day": pgettext_lazy("operator", "falls on the day of the month"),
     "any_of": pgettext_lazy("operator", "has any of"),
@@ -119,3 +121,8 @@ def label(field_type: FieldType, operator: str) -> str | Promise:
     if field_type in (FieldType.INTEGER, FieldType.DECIMAL, FieldType.MONEY) and operator in _SYMBOLS:
         return _SYMBOLS[operator]
     return _TYPE_LABELS.get((field_type, operator), _LABELS[operator])
+
+
+def where_label(operator: str) -> str | Promise:
+    """What an operator is called in a test of a property."""
+    return _SYMBOLS[operator] if operator in ("ge", "gt", "le", "lt") else _LABELS[operator]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scrm.common.conditions import fields, operators
+from scrm.common.conditions import fields, operators, where
 from scrm.common.conditions.durations import LONGEST
+from scrm.common.conditions.fields import ParamKind
 from scrm.common.conditions.operators import OPERANDS
 from scrm.common.conditions.tree import MAX_DEPTH, MAX_LEAVES, VERSION
 from scrm.common.conditions.values import MAX_LIST, MAX_TEXT
@@ -124,17 +125,29 @@ def _field(field: fields.Field) -> dict[str, Any]:
     if field.windowed:
         described["windowed"] = True
     if field.params:
-        described["with"] = [
-            {
-                "key": param.key,
-                "label": str(param.label),
-                "kind": param.kind.value,
-                "many": param.many,
-                "required": param.required,
-                "choices": None if param.choices is None else _choices(param.choices()),
-            }
-            for param in field.params
+        described["with"] = [_param(param) for param in field.params]
+    return described
+
+
+def _param(param: fields.Param) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "key": param.key,
+        "label": str(param.label),
+        "kind": param.kind.value,
+        "many": param.many,
+        "required": param.required,
+        "choices": None if param.choices is None else _choices(param.choices()),
+    }
+    if param.kind == ParamKind.NUMBER:
+        described |= {"minimum": param.minimum, "maximum": param.maximum}
+    if param.kind == ParamKind.DURATION:
+        described["units"] = list(param.units)
+    if param.kind in (ParamKind.WHERE, ParamKind.STEP):
+        described["operators"] = [
+            {"key": op, "label": str(operators.where_label(op)), "operand": operand.value}
+            for op, operand in where.OPERANDS.items()
         ]
+        described["properties"] = [] if param.properties is None else _choices(param.properties())
     return described
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from scrm.common import money
-from scrm.common.conditions import operators
+from scrm.common.conditions import operators, where
 from scrm.common.conditions.durations import Duration, Window
-from scrm.common.conditions.fields import Choice
+from scrm.common.conditions.fields import Choice, Param, ParamKind
 from scrm.common.conditions.operators import OPERANDS, FieldType, Operand
 from scrm.common.conditions.tree import Leaf, Node
 
@@ -70,7 +70,42 @@ class _Words:
     def narrowing(self, leaf: Leaf, key: str) -> str:
         param = next(param for param in leaf.field.params if param.key == key)
         given = leaf.params[key]
-        return _list([self.choice(param.choices, item) for item in ([given] if not param.many else given)])
+        match param.kind:
+            case ParamKind.WHERE:
+                return self.tests(given, param)
+            case ParamKind.STEP:
+                types = _list([self.choice(param.choices, item) for item in given.types])
+                what = types
+                if given.where:
+                    what = pgettext("condition", "%(subject)s (%(details)s)") % {
+                        "subject": types,
+                        "details": self.tests(given.where, param),
+                    }
+                return _labelled(param, what)
+            case ParamKind.NUMBER:
+                return _labelled(param, f"{given:f}")
+            case ParamKind.DURATION:
+                return _labelled(param, _duration(given))
+        words = _list([self.choice(param.choices, item) for item in (given if param.many else [given])])
+        return words if param.many else _labelled(param, words) if param.kind == ParamKind.TEXT else words
+
+    def tests(self, tests: Sequence[where.Test], param: Param) -> str:
+        """Tests of properties: title contains “育儿”."""
+        return pgettext("between conditions", " and ").join(self.test(test, param) for test in tests)
+
+    def test(self, test: where.Test, param: Param) -> str:
+        words = {
+            "subject": self.choice(param.properties, test.property),
+            "operator": operators.where_label(test.op),
+        }
+        if test.value is None:
+            return pgettext("condition", "%(subject)s %(operator)s") % words
+        given = test.value if isinstance(test.value, tuple) else (test.value,)
+        quoted = [
+            pgettext("condition", "“%(text)s”") % {"text": item} if isinstance(item, str) else f"{item:f}"
+            for item in given
+        ]
+        return pgettext("condition", "%(subject)s %(operator)s %(value)s") % {**words, "value": _list(quoted)}
 
     def value(self, leaf: Leaf) -> str:
         match OPERANDS[leaf.op]:
@@ -91,6 +126,8 @@ class _Words:
         match leaf.field.type:
             case FieldType.MONEY:
                 return f"¥{money.to_decimal(value)}"
+            case FieldType.DECIMAL:
+                return f"{value:f}"
             case FieldType.TEXT:
                 return pgettext("condition", "“%(text)s”") % {"text": self.choice(leaf.field.choices, value)}
         if isinstance(value, date):
@@ -104,6 +141,10 @@ class _Words:
         if labels is None:
             labels = self._labels[id(choices)] = {entry.value: _label(entry) for entry in choices()}
         return labels.get(value, str(value))
+
+
+def _labelled(param: Param, words: str) -> str:
+    return pgettext("condition", "%(label)s: %(value)s") % {"label": param.label, "value": words}
 
 
 def _label(choice: Choice) -> str:

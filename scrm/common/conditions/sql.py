@@ -35,5 +35,13 @@ def join(separator: str, parts: Iterable[Sql]) -> Sql:
     )
 
 
+def like(op: str, expression: Sql, text: str) -> Sql:
+    """contains, starts or ends, or `not_` one of them; the text is taken literally."""
+    literal = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    kind = op.removeprefix("not_")
+    pattern = f"{'' if kind == 'starts' else '%'}{literal}{'' if kind == 'ends' else '%'}"
+    return compose(f"{{}} {'NOT ' if op.startswith('not_') else ''}LIKE {{}}", expression, bind(pattern))
+
+
 TRUE = Sql("TRUE")
 FALSE = Sql("FALSE")

@@ -14,13 +14,15 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from scrm.common.conditions import fields, values
+from scrm.common.conditions import fields, values, where
 from scrm.common.conditions.durations import Window
+from scrm.common.conditions.fields import ParamKind
 from scrm.common.errors import Invalid
 
 VERSION = 1
@@ -194,16 +196,39 @@ class _Reader:
                 if param.required:
                     raise ValueError(_("Choose: %(label)s") % {"label": param.label})
                 continue
-            if not param.many:
-                read[param.key] = values.read_text(given)
-                continue
-            if not isinstance(given, list) or len(given) > values.MAX_LIST:
-                raise ValueError(_("Choose: %(label)s") % {"label": param.label})
-            if param.choices is None:
-                read[param.key] = [values.read_text(item) for item in given]
-                continue
-            allowed = self._values(f"{found.key}|{param.key}", param.choices)
-            if any(isinstance(item, bool | float | list | dict) or item not in allowed for item in given):
-                raise ValueError(_("Not one of the choices."))
-            read[param.key] = list(given)
+            read[param.key] = self._param(found, param, given)
         return read
+
+    def _param(self, found: fields.Field, param: fields.Param, given: Any) -> Any:
+        allowed: Callable[[], set[str | int]] | None = None
+        if param.choices is not None:
+            allowed = partial(self._values, f"{found.key}|{param.key}", param.choices)
+        match param.kind:
+            case ParamKind.NUMBER:
+                return values.read_decimal(given, param.minimum, param.maximum)
+            case ParamKind.DURATION:
+                span = values.read_duration(given)
+                if span.unit not in param.units:
+                    raise ValueError(_("Not a unit of time."))
+                return span
+            case ParamKind.WHERE:
+                return where.read_tests(given)
+            case ParamKind.STEP:
+                return self._step(param, given, allowed)
+            case ParamKind.TEXT:
+                return self._many(param, given, values.read_text)
+            case _:
+                return self._many(param, given, partial(values.read_choice, allowed=allowed))
+
+    def _step(self, param: fields.Param, given: Any, allowed: Callable[[], set[str | int]] | None) -> where.Step:
+        if not isinstance(given, dict) or not set(given) <= {"type", "where"} or not given.get("type"):
+            raise ValueError(_("Choose: %(label)s") % {"label": param.label})
+        types = self._many(param, given["type"], partial(values.read_choice, allowed=allowed))
+        return where.Step(tuple(types), where.read_tests(given.get("where") or []))
+
+    def _many(self, param: fields.Param, given: Any, read: Callable[[Any], Any]) -> Any:
+        if not param.many:
+            return read(given)
+        if not isinstance(given, list) or not given or len(given) > values.MAX_LIST:
+            raise ValueError(_("Choose: %(label)s") % {"label": param.label})
+        return [read(item) for item in given]

@@ -102,6 +102,11 @@ def _one(kind: FieldType, raw: Any, allowed: Callable[[], set[str | int]] | None
             return read_decimal(raw)
         case FieldType.DATE | FieldType.DATETIME:
             return _day(raw)
+    return read_choice(raw, allowed)
+
+
+def read_choice(raw: Any, allowed: Callable[[], set[str | int]] | None) -> str | int:
+    """One of the choices, when there are any; else any text or whole number."""
     if isinstance(raw, bool) or not isinstance(raw, int | str):
         raise ValueError(_("Not one of the choices."))
     value = read_text(raw) if isinstance(raw, str) else _whole(raw, -_LARGEST, _LARGEST)
