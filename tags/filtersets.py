@@ -23,16 +23,25 @@ class TagFilterSet(filters.FilterSet):
     kind = filters.ChoiceFilter(choices=TagKind.choices, label=_("Kind"))
     group = filters.NumberFilter(field_name="group_id", label=_("Tag group"), min_value=0, max_value=2**31)
     state = filters.ChoiceFilter(choices=_STATES, method="in_state", label=_("State"))
+    owner = filters.CharFilter(method="owned_by", label=_("Owner"))
 
     class Meta:
         model = Tag
-        fields = ["q", "kind", "group", "state"]
+        fields = ["q", "kind", "group", "state", "owner"]
 
     def search(self, queryset: QuerySet[Tag], _name: str, value: str) -> QuerySet[Tag]:
         text = _no_nul(value)
         return queryset.filter(
             Q(name__icontains=text) | Q(group__name__icontains=text) | Q(description__icontains=text)
         )
+
+    def owned_by(self, queryset: QuerySet[Tag], _name: str, value: str) -> QuerySet[Tag]:
+        """`me`, or the id of a user; nobody has an owner that is neither."""
+        actor = getattr(self.request, "actor", None)
+        if value == "me":
+            return queryset.filter(owner_id=actor.id) if actor is not None and actor.kind == "user" else queryset.none()
+        is_id = value.isascii() and value.isdigit() and len(value) <= 18
+        return queryset.filter(owner_id=int(value)) if is_id else queryset.none()
 
     def in_state(self, queryset: QuerySet[Tag], _name: str, _value: str) -> QuerySet[Tag]:
         return queryset

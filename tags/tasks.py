@@ -12,7 +12,7 @@ from scrm.common.access import SYSTEM, Actor
 from scrm.common.models import Job
 from scrm.common.queues import Queues
 from scrm.common.transactions import acting_as
-from tags.operations import bulk, lists, segment_lists, segment_samples, segment_sizes
+from tags.operations import bulk, lists, merging, segment_lists, segment_samples, segment_sizes
 
 
 def _actor(job: Job) -> Actor:
@@ -49,6 +49,13 @@ def run_bulk_tag(_job_id: int, progress: jobs.Progress) -> None:
 def run_tag_list(_job_id: int, progress: jobs.Progress) -> None:
     """Tag the members of an uploaded list."""
     lists.run(actor=_actor(progress.job), params=progress.job.params, progress=progress)
+
+
+@jobs.handles(merging.JOB_KIND)
+def run_merge_tags(_job_id: int, progress: jobs.Progress) -> None:
+    """Merge a tag that many have."""
+    with acting_as(_actor(progress.job)):
+        merging.run(params=progress.job.params, progress=progress)
 
 
 @jobs.handles(segment_lists.FILL_KIND)

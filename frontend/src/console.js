@@ -8,6 +8,9 @@ import "./menus.js";
 import "./message-editor.js";
 import "./palette.js";
 import "./recent.js";
+import "./tag-groups.js";
+import "./tag-picker.js";
+import "./tag-undo.js";
 import "./theme.js";
 import "./toasts.js";
 

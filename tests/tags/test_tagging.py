@@ -207,7 +207,7 @@ def test_groups_and_tags_are_made_on_their_pages() -> None:
     group = make_tag("短信", "渠道偏好").group
     assert client.post("/tags/new/", {"group": group.pk, "name": "微信", "valid_days": ""}).status_code == 302
     tag = Tag.objects.get(name="微信")
-    assert client.post(f"/tags/{tag.pk}/", {"name": "企微", "description": "常用"}).status_code == 302
+    assert client.post(f"/tags/{tag.pk}/edit/", {"name": "企微", "description": "常用"}).status_code == 302
     assert client.post(f"/tags/{tag.pk}/archive/").status_code == 302
     tag.refresh_from_db()
     assert (tag.name, tag.description, tag.archived_at is not None) == ("企微", "常用", True)

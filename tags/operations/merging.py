@@ -1,0 +1,201 @@
+"""Merging one tag into another: who has it, and what names it, mean the other one afterwards.
+
+The merged tag stays, archived, as a signpost: timelines keep telling what was put on at the time. While a large merge
+is under way a member may have both tags, never neither: they are put on first, then conditions are rewritten in one
+transaction, and only then the old assignments go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from scrm.common import clock, jobs
+from scrm.common.access import Actor
+from scrm.common.errors import Conflict, Invalid
+from scrm.common.transactions import atomic
+from tags.enums import Choice
+from tags.models import MemberTag, Tag
+from tags.operations import automatic, catalogue, mirroring, watches
+from tags.queries import tag_dependents
+from tags.rules.naming import replace_tag
+
+JOB_KIND = "merge_tags"
+# So many assignments are moved while the person waits.
+AT_ONCE = 5_000
+CHUNK = 5_000
+
+# Told (old tag, new tag) inside the transaction that rewrites conditions; answers how many were rewritten.
+Rewrite = Callable[[int, int], int]
+_rewriters: list[Rewrite] = []
+
+
+def register_rewriter(rewrite: Rewrite) -> None:
+    """Higher apps that keep conditions of their own rewrite them here."""
+    _rewriters.append(rewrite)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What was done: assignments moved and conditions rewritten; or the job that does it."""
+
+    moved: int
+    rewritten: int
+    job_id: int | None = None
+
+
+def merge(*, tag_id: int, into_id: int, actor: Actor, now: datetime) -> Merged:
+    """Merge a tag into another one, at once when few have it, else as a job.
+
+    A member with both keeps one assignment: the earlier start, the later end. Raises `NotFound`, `Invalid`
+    (`same_tag`), `Conflict` (`tag_merged`, `tag_archived`, `model_tag`, `members_with_several`).
+    """
+    with atomic():
+        # In the order of their ids, as every other merge locks them.
+        locked = {pk: catalogue.locked_tag(pk) for pk in sorted({tag_id, into_id})}
+        _check(locked[tag_id], locked[into_id])
+        _close(locked[tag_id], locked[into_id], now)
+        number = MemberTag.objects.filter(tag_id=tag_id)[: AT_ONCE + 1].count()
+        if number > AT_ONCE:
+            label = _("Merge “%(name)s” into “%(into)s”") % {
+                "name": locked[tag_id].name,
+                "into": locked[into_id].name,
+            }
+            params = {"tag_id": tag_id, "into_id": into_id}
+            total = MemberTag.objects.filter(tag_id=tag_id).count()
+            return Merged(0, 0, jobs.create(kind=JOB_KIND, label=label, params=params, actor=actor, total=total).pk)
+        _last, moved = copy_chunk(tag_id=tag_id, into_id=into_id, after=0, size=AT_ONCE, now=now)
+        rewritten = rewrite(tag_id=tag_id, into_id=into_id, now=now)
+        clear_chunk(tag_id=tag_id, size=AT_ONCE)
+        return Merged(moved, rewritten)
+
+
+def copy_chunk(*, tag_id: int, into_id: int, after: int, size: int = CHUNK, now: datetime) -> tuple[int, int]:
+    """Put the other tag on the next members above `after`; (last member, members), (0, 0) at the end.
+
+    Safe to repeat.
+    """
+    with atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT member_id FROM tags_membertag WHERE tag_id = %s AND member_id > %s ORDER BY member_id LIMIT %s",
+            [tag_id, after, size],
+        )
+        members = [row[0] for row in cursor.fetchall()]
+        if not members:
+            return 0, 0
+        # As tagging locks them: of a single-choice group nobody gets two tags by crossing a merge.
+        cursor.execute(
+            "SELECT 1 FROM members_member WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [members],
+        )
+        cursor.execute(
+            "DELETE FROM tags_membertag WHERE tag_id = %s AND member_id = ANY(%s) AND expires_at <= %s",
+            [into_id, members, now],
+        )
+        cursor.execute(
+            """
+            INSERT INTO tags_membertag AS kept
+                (member_id, tag_id, source, reason, weight, weight_at, half_life_days, assigned_at, expires_at)
+            SELECT member_id, %s, source, reason, weight, weight_at, half_life_days, assigned_at, expires_at
+            FROM tags_membertag
+            WHERE tag_id = %s AND member_id = ANY(%s) AND (expires_at IS NULL OR expires_at > %s)
+            ORDER BY member_id
+            ON CONFLICT (member_id, tag_id) DO UPDATE SET
+                assigned_at = LEAST(kept.assigned_at, excluded.assigned_at),
+                expires_at = CASE WHEN kept.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL
+                                  ELSE GREATEST(kept.expires_at, excluded.expires_at) END
+            """,
+            [into_id, tag_id, members, now],
+        )
+        watches.refresh(topics={"tag"}, member_ids=members, now=now)
+        return members[-1], len(members)
+
+
+def rewrite(*, tag_id: int, into_id: int, now: datetime) -> int:
+    """Let every condition that names the one tag name the other; answers how many changed. Safe to repeat."""
+    with atomic():
+        number = 0
+        for segment in tag_dependents.naming_segments(tag_id):
+            segment.condition = replace_tag(segment.condition, old=tag_id, new=into_id)
+            segment.version += 1
+            segment.updated_at = now
+            segment.save(update_fields=["condition", "version", "updated_at"])
+            if segment.watch_id is not None:
+                watches.change(watch_id=segment.watch_id, condition=segment.condition, now=now)
+            number += 1
+        for rule in tag_dependents.naming_rules(tag_id):
+            rule.definition = _replaced_definition(rule.definition, tag_id, into_id)
+            rule.version += 1
+            rule.updated_at = now
+            rule.save(update_fields=["definition", "version", "updated_at"])
+            condition = replace_tag(rule.watch.condition, old=tag_id, new=into_id)
+            watches.change(watch_id=rule.watch_id, condition=condition, now=now)
+            number += 1
+        return number + sum(rewrite_others(tag_id, into_id) for rewrite_others in _rewriters)
+
+
+def clear_chunk(*, tag_id: int, size: int = CHUNK) -> int:
+    """Take the merged tag off the next members; answers of how many. Timelines keep telling that they had it."""
+    with atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM tags_membertag WHERE tag_id = %s AND member_id IN (
+                SELECT member_id FROM tags_membertag WHERE tag_id = %s ORDER BY member_id LIMIT %s)
+            """,
+            [tag_id, tag_id, size],
+        )
+        return int(cursor.rowcount)
+
+
+def run(*, params: dict[str, Any], progress: jobs.Progress) -> None:
+    """Do a large merge, from the start or from where it stood. Each chunk is committed by itself."""
+    tag_id, into_id = params["tag_id"], params["into_id"]
+    after, counts = progress.checkpoint.get("after", 0), progress.checkpoint.get("counts") or {"moved": 0}
+    while True:
+        last, moved = copy_chunk(tag_id=tag_id, into_id=into_id, after=after, now=clock.now())
+        if not moved:
+            break
+        after, counts = last, {"moved": counts["moved"] + moved}
+        progress.report(done=counts["moved"], counts=counts, checkpoint={"after": after, "counts": counts})
+    rewrite(tag_id=tag_id, into_id=into_id, now=clock.now())
+    while clear_chunk(tag_id=tag_id):
+        progress.report()
+    progress.finish_with(result_url=f"/tags/{into_id}/")
+
+
+def _replaced_definition(definition: dict[str, Any], old: int, new: int) -> dict[str, Any]:
+    """A rule's form holds its condition, if it has one, under `condition`."""
+    if "condition" not in definition:
+        return definition
+    return {**definition, "condition": replace_tag(definition["condition"], old=old, new=new)}
+
+
+def _check(tag: Tag, into: Tag) -> None:
+    if tag.pk == into.pk:
+        raise Invalid(_("A tag cannot be merged into itself."), code="same_tag", field="into")
+    if tag.merged_into_id is not None:
+        raise Conflict(_("The tag was merged into another one and stays as a signpost."), code="tag_merged")
+    if into.archived_at is not None:
+        raise Conflict(_("The tag “%(name)s” is archived.") % {"name": into.name}, code="tag_archived")
+    for one in (tag, into):
+        catalogue.refuse_model(one)
+    if into.group.choice == Choice.SINGLE and into.group_id != tag.group_id:
+        catalogue.refuse_several([into.group_id], instead={tag.pk: into.pk})
+
+
+def _close(tag: Tag, into: Tag, now: datetime) -> None:
+    """From here on nobody gets the tag; its rule goes. Its place in WeCom passes to the other one if that has none."""
+    automatic.release(tag_id=tag.pk, now=now)
+    mirrored = tag.wecom_tag_id
+    tag.merged_into, tag.archived_at, tag.wecom_tag_id = into, tag.archived_at or now, ""
+    tag.save(update_fields=["merged_into", "archived_at", "wecom_tag_id"])
+    if mirrored and not into.wecom_tag_id and len(into.name) <= mirroring.LONGEST_TAG:
+        into.wecom_tag_id = mirrored
+        into.save(update_fields=["wecom_tag_id"])
+    # Signposts point at the end of the road, not at each other.
+    Tag.objects.filter(merged_into=tag).update(merged_into=into)
