@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from scrm.common.reactions import Reaction
+from tags.operations import watches
 
-REACTIONS: list[Reaction] = []
+REACTIONS: list[Reaction] = [
+    watches.react,
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import connection
 
@@ -28,6 +28,17 @@ _FROM_ROWS = """
 _COLUMNS = "member_id, order_count, gross_amount, refund_amount, net_amount, first_order_at, last_order_at"
 _SET = ", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS.split(", ")[1:])
 _CHUNK = 20_000
+# In the order in which an intake of events writes them.
+_HOLD = """
+    SELECT member_id FROM members_membersummary WHERE member_id = ANY(%s::bigint[])
+    ORDER BY member_id FOR NO KEY UPDATE
+"""
+_MISSING = """
+    INSERT INTO members_membersummary (member_id)
+    SELECT m.id FROM members_member m
+    WHERE m.id = ANY(%s::bigint[]) AND NOT EXISTS (SELECT 1 FROM members_membersummary s WHERE s.member_id = m.id)
+    ORDER BY m.id ON CONFLICT DO NOTHING
+"""
 
 
 def refresh_orders(member_ids: Sequence[int]) -> None:
@@ -41,6 +52,28 @@ def refresh_orders(member_ids: Sequence[int]) -> None:
             f"ON CONFLICT (member_id) DO UPDATE SET {_SET}",
             [columns.integers(sorted(set(member_ids)))],
         )
+
+
+def hold(member_ids: Collection[int], *, wait: bool = True) -> list[int]:
+    """Keep other transactions from landing facts about these members until this one ends; answers who is held.
+
+    Whoever lands facts, or works out something that hangs on them, holds the members first: of two that touch one
+    member the later one sees what the earlier one wrote. `wait=False` passes over those that somebody else holds.
+    Inside a transaction; member rows are locked before this, never after.
+    """
+    wanted = sorted(set(member_ids))
+    statement = _HOLD if wait else f"{_HOLD} SKIP LOCKED"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [columns.integers(wanted)])
+        held = [row[0] for row in cursor.fetchall()]
+        if len(held) == len(wanted):
+            return held
+        # Whoever was made without a summary gets an empty one, which says the same.
+        cursor.execute(_MISSING, [columns.integers(wanted)])
+        if cursor.rowcount:
+            cursor.execute(statement, [columns.integers(wanted)])
+            held = [row[0] for row in cursor.fetchall()]
+        return held
 
 
 def rebuild(*, member_ids: Iterable[int] | None = None) -> int:

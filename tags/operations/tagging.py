@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from members.operations import timeline
+from members.operations import summaries
 from scrm.common.errors import Conflict, Invalid, NotFound
 from scrm.common.transactions import atomic
 from tags.enums import Choice, TagKind
 from tags.models import Tag
+from tags.operations import tag_moves, watch_effects, watch_rounds
+from tags.operations.watch_effects import Moved
 from tags.rules import tagging as rules
 
 MAX_TAGS = 50
@@ -39,7 +41,8 @@ def assign(
     """Put tags on members. A tag of a single-choice group takes the place of the group's other tags.
 
     Members that are not active are passed over. A tag that a member has already is left as it is, save that its
-    validity starts anew. Raises `NotFound`, `Conflict` (`tag_archived`), `Invalid` (`one_of_group`, `too_many_tags`,
+    validity starts anew; put on by hand over a rule, it is the hand's from then on. What hangs on the tags follows in
+    the same transaction. Raises `NotFound`, `Conflict` (`tag_archived`), `Invalid` (`one_of_group`, `too_many_tags`,
     `reason_too_long`).
     """
     with atomic():
@@ -48,30 +51,72 @@ def assign(
         members = _lock(member_ids)
         if not members:
             return Change(0, 0)
-        singles = [tag.group_id for tag in tags.values() if tag.group.choice == Choice.SINGLE]
+        singles = [tag.group_id for tag in tags.values() if _is_single(tag)]
         replaced = _replace(members, list(tags), singles) if singles else []
         added = _insert(members, tags, source=source, reason=reason, now=now)
-        _note("tag.removed", replaced, _others(replaced, tags), reason=reason, now=now)
-        _note("tag.added", added, tags, reason=reason, now=now)
+        _follow(Moved(added=added, removed=replaced), reason=reason, now=now)
         return Change(len(added), len(replaced))
 
 
-def remove(*, member_ids: Collection[int], tag_ids: Collection[int], reason: str = "", now: datetime) -> Change:
-    """Take tags off members. Raises `NotFound`, `Invalid`."""
+def remove(
+    *, member_ids: Collection[int], tag_ids: Collection[int], source: str = "", reason: str = "", now: datetime
+) -> Change:
+    """Take tags off members; of those that `source` put on, when it is given.
+
+    A rule whose tag was taken off does not put it on again before it has turned false. When a tag of a single-choice
+    group is taken off, the rules of the group take their turn. Raises `NotFound`, `Invalid`.
+    """
     with atomic():
         tags = _tags(tag_ids, for_assignment=False)
         _check_reason(reason)
+        summaries.hold(member_ids)
         with connection.cursor() as cursor:
             cursor.execute(
-                "DELETE FROM tags_membertag WHERE member_id = ANY(%s) AND tag_id = ANY(%s) RETURNING member_id, tag_id",
-                [sorted(set(member_ids)), list(tags)],
+                """
+                DELETE FROM tags_membertag
+                WHERE member_id = ANY(%s) AND tag_id = ANY(%s) AND (%s = '' OR source = %s)
+                RETURNING member_id, tag_id
+                """,
+                [sorted(set(member_ids)), list(tags), source, source],
             )
             removed = cursor.fetchall()
-        _note("tag.removed", removed, tags, reason=reason, now=now)
+        moved = Moved(removed=removed)
+        suppress(removed)
+        places = {(member_id, tags[tag_id].group_id) for member_id, tag_id in removed if _is_single(tags[tag_id])}
+        turned = watch_effects.settle_groups(places, now=now) if places else Moved()
+        _follow(moved, reason=reason, now=now)
+        if turned.added or turned.removed:
+            tag_moves.note(added=turned.added, removed=turned.removed, by="rule", now=now)
+            watch_rounds.follow_moves(turned, now=now)
         return Change(0, len(removed))
 
 
-Pairs = Sequence[tuple[int, int]]
+def suppress(pairs: Collection[tuple[int, int]]) -> None:
+    """Keep the rules of these (member, tag) from putting the tag on again before they turn false and true."""
+    if not pairs:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE tags_watchmember x SET suppressed = true
+            FROM unnest(%s::bigint[], %s::bigint[]) AS v (member_id, tag_id) JOIN tags_tagrule r ON r.tag_id = v.tag_id
+            WHERE x.watch_id = r.watch_id AND x.member_id = v.member_id
+            """,
+            [[member_id for member_id, _ in pairs], [tag_id for _, tag_id in pairs]],
+        )
+
+
+def _follow(moved: Moved, *, reason: str, now: datetime) -> None:
+    """Note what moved and let the watches that hang on it follow."""
+    tag_moves.note(added=moved.added, removed=moved.removed, reason=reason, now=now)
+    watch_rounds.follow_moves(moved, now=now)
+
+
+def _is_single(tag: Tag) -> bool:
+    return tag.group.choice == Choice.SINGLE
+
+
+Pairs = list[tuple[int, int]]
 
 
 def _tags(tag_ids: Collection[int], *, for_assignment: bool) -> dict[int, Tag]:
@@ -108,7 +153,9 @@ def _lock(member_ids: Collection[int]) -> list[int]:
             "SELECT id FROM members_member WHERE id = ANY(%s) AND status = 'active' ORDER BY id FOR NO KEY UPDATE",
             [sorted(set(member_ids))],
         )
-        return [row[0] for row in cursor.fetchall()]
+        members = [row[0] for row in cursor.fetchall()]
+    summaries.hold(members)
+    return members
 
 
 def _replace(members: list[int], tag_ids: list[int], groups: list[int]) -> Pairs:
@@ -151,32 +198,12 @@ def _insert(members: list[int], tags: dict[int, Tag], *, source: str, reason: st
                 """,
                 [now, *values],
             )
-    return added
-
-
-def _others(pairs: Pairs, known: dict[int, Tag]) -> dict[int, Tag]:
-    missing = {tag_id for _, tag_id in pairs} - set(known)
-    return {tag.pk: tag for tag in Tag.objects.filter(pk__in=missing).select_related("group")}
-
-
-def _note(kind: str, pairs: Pairs, tags: dict[int, Tag], *, reason: str, now: datetime) -> None:
-    stamp = now.isoformat()
-    timeline.append(
-        source="tags",
-        type=kind,
-        rows=(
-            (
-                member_id,
-                f"{kind}:{tag_id}:{stamp}",
-                now,
-                {
-                    "tag_id": tag_id,
-                    "tag": tags[tag_id].name,
-                    "group": tags[tag_id].group.name,
-                    **({"reason": reason} if reason else {}),
-                },
+        if source == TagKind.MANUAL:
+            cursor.execute(
+                """
+                UPDATE tags_membertag SET source = %s, reason = %s
+                WHERE member_id = ANY(%s) AND tag_id = ANY(%s) AND source = ANY(%s)
+                """,
+                [source, reason, *values, list(watch_effects.RULE_KINDS)],
             )
-            for member_id, tag_id in pairs
-        ),
-        now=now,
-    )
+    return added
