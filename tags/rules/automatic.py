@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,8 +29,6 @@ _KEYS = {
     "keyword": {"types", "property", "keywords", "match", "min_count", "within_days"},
     "interest": {"types", "property", "keywords", "match", "half_life_days", "threshold"},
 }
-# What Postgres' regular expressions would read as something other than the character itself.
-_SPECIAL = re.compile(r"([.^$*+?()\[\]{}|\\])")
 
 
 class BadRule(ValueError):
@@ -88,7 +85,7 @@ def weight_leaf(definition: Mapping[str, Any]) -> dict[str, Any]:
         "field": "event.weight",
         "op": "ge",
         "value": _number(definition.get("threshold", 1), 0.0001, LARGEST_THRESHOLD, "threshold"),
-        "with": {**narrowing(definition), "half_life": half_life(definition)},
+        "with": {**narrowing(definition), "half_life_days": half_life(definition)},
     }
 
 
@@ -117,13 +114,8 @@ def narrowing(definition: Mapping[str, Any]) -> dict[str, Any]:
     if match == "all" or len(keywords) == 1:
         tests = [{"property": name, "op": "contains", "value": keyword} for keyword in keywords]
     else:
-        tests = [{"property": name, "op": "regex", "value": "|".join(map(_literal, keywords))}]
+        tests = [{"property": name, "op": "contains_any", "value": keywords}]
     return {"type": types, "where": tests}
-
-
-def _literal(keyword: str) -> str:
-    """A pattern that matches the keyword itself."""
-    return _SPECIAL.sub(r"\\\1", keyword)
 
 
 def _last(days: int) -> dict[str, Any]:

@@ -82,6 +82,7 @@ _LABELS: dict[str, str | Promise] = {
     "not_in": pgettext_lazy("operator", "is none of"),
     "contains": pgettext_lazy("operator", "contains"),
     "not_contains": pgettext_lazy("operator", "does not contain"),
+    "contains_any": pgettext_lazy("operator", "contains any of"),
     "starts": pgettext_lazy("operator", "starts with"),
     "not_starts": pgettext_lazy("operator", "does not start with"),
     "ends": pgettext_lazy("operator", "ends with"),

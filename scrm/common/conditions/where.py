@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from scrm.common.conditions import values
-from scrm.common.conditions.sql import Sql, bind, compose, like
+from scrm.common.conditions.sql import Sql, bind, compose, join, like
 
 MAX_TESTS = 10
 MAX_PROPERTY = 100
@@ -30,7 +30,7 @@ class WhereOperand(StrEnum):
 OPERANDS: dict[str, WhereOperand] = {
     "eq": WhereOperand.VALUE, "ne": WhereOperand.VALUE,
     "in": WhereOperand.LIST, "not_in": WhereOperand.LIST,
-    "contains": WhereOperand.VALUE, "not_contains": WhereOperand.VALUE,
+    "contains": WhereOperand.VALUE, "not_contains": WhereOperand.VALUE, "contains_any": WhereOperand.LIST,
     "starts": WhereOperand.VALUE, "ends": WhereOperand.VALUE,
     "ge": WhereOperand.NUMBER, "gt": WhereOperand.NUMBER, "le": WhereOperand.NUMBER, "lt": WhereOperand.NUMBER,
     "set": WhereOperand.NONE, "not_set": WhereOperand.NONE,
@@ -82,7 +82,8 @@ def _test(raw: Any) -> Test:
         case WhereOperand.LIST:
             if not isinstance(value, list) or not 0 < len(value) <= MAX_VALUES:
                 raise ValueError(_("From 1 to %(count)s values.") % {"count": MAX_VALUES})
-            return Test(name, op, tuple(_scalar(item) for item in value))
+            read = values.read_text if op == "contains_any" else _scalar
+            return Test(name, op, tuple(read(item) for item in value))
         case _:
             if op in ("eq", "ne"):
                 return Test(name, op, _scalar(value))
@@ -114,6 +115,8 @@ def _compile(test: Test, document: str, special: Mapping[str, Sql]) -> Sql:
         return compose(f"{{}} {_SIGNS[test.op]} {{}}", column or _number(text), bind(test.value))
     if test.op in ("contains", "not_contains", "starts", "ends"):
         return like(test.op, text, test.value)
+    if test.op == "contains_any":
+        return join(" OR ", [like("contains", text, item) for item in test.value])
     wanted = test.value if isinstance(test.value, tuple) else (test.value,)
     texts = [item for item in wanted if isinstance(item, str)]
     numbers = [item for item in wanted if isinstance(item, Decimal)]
