@@ -12,6 +12,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "purge-idempotency": {"task": "scrm.common.tasks.purge_idempotency", "schedule": 3600.0},
     "start-due-campaigns": {"task": "campaigns.tasks.start_due", "schedule": 5.0},
     "sweep-campaign-chunks": {"task": "campaigns.tasks.sweep", "schedule": 5.0},
+    # A tick that found its work done by the one before costs one look into an index.
+    "sweep-watches": {"task": "tags.tasks.sweep_watches", "schedule": 1.0},
+    "lapse-tags": {"task": "tags.tasks.lapse_tags", "schedule": 30.0},
+    # Ten minutes to the hour, so that the last count of a shop day is close to its end.
+    "count-tags": {"task": "tags.tasks.count_tags", "schedule": crontab(minute="50")},
     "refresh-dashboard": {"task": "analytics.tasks.refresh_dashboard", "schedule": 60.0},
     # 02:30 and 03:30 in Shanghai, when shops sleep.
     "nightly-rfm": {"task": "analytics.tasks.run_nightly_rfm", "schedule": crontab(hour="18", minute="30")},
@@ -29,5 +34,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "tags.tasks.run_nightly_segment_sizes",
         "schedule": crontab(hour="20", minute="30"),
     },
+    # 05:00 in Shanghai.
+    "nightly-watches": {"task": "tags.tasks.run_nightly_watches", "schedule": crontab(hour="21", minute="0")},
     "old-import-files": {"task": "members.tasks.remove_old_import_files", "schedule": crontab(hour="20", minute="10")},
 }

@@ -12,7 +12,22 @@ from scrm.common.access import SYSTEM, Actor
 from scrm.common.models import Job
 from scrm.common.queues import Queues
 from scrm.common.transactions import acting_as
-from tags.operations import bulk, lists, merging, segment_lists, segment_samples, segment_sizes
+from tags.operations import (
+    automatic_trials,
+    bulk,
+    lists,
+    merging,
+    segment_lists,
+    segment_samples,
+    segment_sizes,
+    statistics,
+    tagging,
+    watch_runs,
+    watches,
+)
+
+# At most so many chunks of due answers per tick; the next tick goes on.
+_SWEEPS = 20
 
 
 def _actor(job: Job) -> Actor:
@@ -87,3 +102,50 @@ def run_segment_sizes(_job_id: int, progress: jobs.Progress) -> None:
 @shared_task(queue=Queues.COMPUTE.value)
 def run_nightly_segment_sizes(**_: Any) -> None:
     segment_sizes.start_nightly(now=clock.now(), actor=SYSTEM)
+
+
+@jobs.handles(watch_runs.JOB_KIND)
+def run_evaluate_watch(_job_id: int, progress: jobs.Progress) -> None:
+    """Evaluate an enabled watch for everyone."""
+    with acting_as(_actor(progress.job)):
+        watch_runs.run(params=progress.job.params, progress=progress, now=clock.now())
+
+
+@jobs.handles(watch_runs.CHECK_KIND)
+def run_check_watches(_job_id: int, progress: jobs.Progress) -> None:
+    """Evaluate every enabled watch for everyone, to be sure."""
+    watch_runs.check_all(progress=progress)
+
+
+@jobs.handles(automatic_trials.JOB_KIND)
+def run_replay_rule(_job_id: int, progress: jobs.Progress) -> None:
+    """Work out what a rule would have done."""
+    automatic_trials.run_replay(params=progress.job.params, progress=progress)
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def sweep_watches(**_: Any) -> None:
+    """What time alone has turned by now."""
+    for _number in range(_SWEEPS):
+        if not watches.sweep(now=clock.now()):
+            break
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def lapse_tags(**_: Any) -> None:
+    """Tags whose validity is over."""
+    for _number in range(_SWEEPS):
+        if not tagging.lapse(now=clock.now()):
+            break
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def count_tags(**_: Any) -> None:
+    statistics.count(now=clock.now())
+    statistics.alert(now=clock.now())
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def run_nightly_watches(**_: Any) -> None:
+    watches.purge()
+    watch_runs.start_nightly(now=clock.now(), actor=SYSTEM)

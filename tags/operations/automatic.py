@@ -17,8 +17,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from tags.models import TagGroup, TagRule
+from django.utils.translation import gettext as _
+
+from scrm.common.errors import Conflict, NotFound
+from scrm.common.transactions import atomic, current_actor
+from tags.enums import Choice, RuleForm, RuleState, TagKind, WatchKind
+from tags.models import Tag, TagGroup, TagRule
+from tags.operations import catalogue, watches
 from tags.operations.automatic_trials import DryRun, Replay, ReplayDay, dry_run, replay
+from tags.queries import automatic as queries
 
 __all__ = [
     "DryRun", "Replay", "ReplayDay", "apply_preset", "create", "delete", "dry_run", "enable", "pause", "release",
@@ -32,7 +39,23 @@ def create(*, tag_id: int, form: str, definition: dict[str, Any], now: datetime)
     Raises `NotFound`, `Conflict` (`has_rule`, `tag_archived`, `model_tag`), `Invalid` (`cycle`: the rule hangs on its
     own tag; `too_deep`; or what the definition lacks, `field` naming it), `conditions.BadCondition`.
     """
-    raise NotImplementedError
+    with atomic():
+        tag = _usable(tag_id)
+        if TagRule.objects.filter(tag=tag).exists():
+            raise Conflict(_("The tag “%(name)s” has a rule already.") % {"name": tag.name}, code="has_rule")
+        condition = queries.checked(form=form, definition=definition, tag=tag, now=now)
+        actor = current_actor()
+        rule = TagRule.objects.create(
+            tag=tag,
+            watch=watches.create(kind=WatchKind.TAG, condition=condition, now=now),
+            form=form,
+            definition=definition,
+            created_by_id=actor.id if actor.kind == "user" else None,
+            created_at=now,
+            updated_at=now,
+        )
+        _set_kind(tag, _kind(form))
+        return rule
 
 
 def update(*, rule_id: int, version: int, form: str, definition: dict[str, Any], now: datetime) -> TagRule:
@@ -41,7 +64,25 @@ def update(*, rule_id: int, version: int, form: str, definition: dict[str, Any],
     `version` is the one the editor started from. Raises `Conflict` (`stale`), else as `create`. A broken rule
     becomes a draft again.
     """
-    raise NotImplementedError
+    with atomic():
+        rule = _locked(rule_id)
+        if rule.version != version:
+            raise Conflict(
+                _("Somebody else has saved this rule meanwhile. Your changes are still on this page."),
+                code="stale",
+                version=rule.version,
+            )
+        tag = _usable(rule.tag_id)
+        condition = queries.checked(form=form, definition=definition, tag=tag, now=now)
+        rule.form, rule.definition = form, definition
+        rule.version += 1
+        rule.updated_at = now
+        if rule.state == RuleState.BROKEN:
+            rule.state = RuleState.DRAFT
+        rule.save(update_fields=["form", "definition", "version", "updated_at", "state"])
+        rule.watch = watches.change(watch_id=rule.watch_id, condition=condition, now=now)
+        _set_kind(tag, _kind(form))
+        return rule
 
 
 def enable(*, rule_id: int, now: datetime) -> TagRule:
@@ -49,27 +90,52 @@ def enable(*, rule_id: int, now: datetime) -> TagRule:
 
     Raises `NotFound`, `Conflict` (`tag_archived`), `conditions.BadCondition` when it can no longer be used.
     """
-    raise NotImplementedError
+    with atomic():
+        rule = _locked(rule_id)
+        tag = _usable(rule.tag_id)
+        # Other rules may have been made meanwhile that close a circle.
+        queries.checked(form=rule.form, definition=rule.definition, tag=tag, now=now)
+        _set_state(rule, RuleState.ENABLED, now)
+        rule.watch = watches.enable(watch_id=rule.watch_id, now=now)
+        return rule
 
 
 def pause(*, rule_id: int, now: datetime) -> TagRule:
     """Stop the rule. Tags stay as they are. Twice changes nothing."""
-    raise NotImplementedError
+    with atomic():
+        rule = _locked(rule_id)
+        if rule.state == RuleState.ENABLED:
+            _set_state(rule, RuleState.PAUSED, now)
+            rule.watch = watches.disable(watch_id=rule.watch_id)
+        return rule
 
 
 def delete(*, rule_id: int, now: datetime) -> None:
     """Remove the rule. Its tags stay on their members; the tag is then put on by hand only."""
-    raise NotImplementedError
+    with atomic():
+        rule = _locked(rule_id)
+        watch_id = rule.watch_id
+        rule.delete()
+        watches.discard(watch_id=watch_id)
+        _set_kind(rule.tag, TagKind.MANUAL)
 
 
 def release(*, tag_id: int, now: datetime) -> None:
     """Take the rule, if any, away from a tag that is being merged or archived. Assignments stay as they are."""
-    raise NotImplementedError
+    rule = TagRule.objects.filter(tag_id=tag_id).first()
+    if rule is not None:
+        delete(rule_id=rule.pk, now=now)
 
 
 def validity_changed(*, tag_id: int, now: datetime) -> None:
     """The validity (`valid_days`) of a tag was changed: its keyword or interest rule follows."""
-    raise NotImplementedError
+    with atomic():
+        rule = TagRule.objects.select_related("tag", "watch").filter(tag_id=tag_id).first()
+        if rule is None or rule.form == RuleForm.CONDITION:
+            return
+        condition = queries.checked(form=rule.form, definition=rule.definition, tag=rule.tag, now=now)
+        if condition != rule.watch.condition:
+            watches.change(watch_id=rule.watch_id, condition=condition, now=now)
 
 
 def apply_preset(*, key: str, enabled: bool = True, now: datetime) -> TagGroup:
@@ -77,4 +143,51 @@ def apply_preset(*, key: str, enabled: bool = True, now: datetime) -> TagGroup:
 
     Raises `NotFound` for an unknown key.
     """
-    raise NotImplementedError
+    with atomic():
+        preset = next((one for one in queries.presets() if one.key == key), None)
+        if preset is None:
+            raise NotFound(_("There is no such preset."))
+        group = TagGroup.objects.filter(name=preset.group).first()
+        if group is None:
+            group = catalogue.create_group(name=preset.group, choice=Choice.SINGLE)
+        there = set(Tag.objects.filter(group=group).values_list("name", flat=True))
+        for wanted in preset.tags:
+            if wanted.name in there:
+                continue
+            tag = catalogue.create_tag(group_id=group.pk, name=wanted.name)
+            definition = {"condition": wanted.condition}
+            rule = create(tag_id=tag.pk, form=RuleForm.CONDITION, definition=definition, now=now)
+            if enabled:
+                enable(rule_id=rule.pk, now=now)
+        return group
+
+
+def _usable(tag_id: int) -> Tag:
+    tag = catalogue.locked_tag(tag_id)
+    if tag.archived_at is not None:
+        raise Conflict(_("The tag “%(name)s” is archived.") % {"name": tag.name}, code="tag_archived")
+    catalogue.refuse_model(tag)
+    return tag
+
+
+def _locked(rule_id: int) -> TagRule:
+    rule = TagRule.objects.select_for_update(of=("self",)).select_related("tag", "watch").filter(pk=rule_id).first()
+    if rule is None:
+        raise NotFound(_("There is no such tag rule."))
+    return rule
+
+
+def _kind(form: str) -> TagKind:
+    return TagKind.RULE if form == RuleForm.CONDITION else TagKind.EVENT
+
+
+def _set_kind(tag: Tag, kind: TagKind) -> None:
+    if tag.kind != kind:
+        tag.kind = kind
+        tag.save(update_fields=["kind"])
+
+
+def _set_state(rule: TagRule, state: RuleState, now: datetime) -> None:
+    if rule.state != state:
+        rule.state, rule.updated_at = state, now
+        rule.save(update_fields=["state", "updated_at"])

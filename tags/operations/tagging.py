@@ -106,6 +106,32 @@ def suppress(pairs: Collection[tuple[int, int]]) -> None:
         )
 
 
+def lapse(*, now: datetime, limit: int = 1_000) -> int:
+    """Remove assignments whose validity is over, with a word on the timeline; answers how many.
+
+    A rule does not put such a tag on again before it has turned false and true. Members that somebody is busy with
+    wait for the next time.
+    """
+    with atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT member_id FROM tags_membertag WHERE expires_at <= %s LIMIT %s",
+            [now, limit],
+        )
+        members = [row[0] for row in cursor.fetchall()]
+        if not members:
+            return 0
+        held = summaries.hold(members, wait=False)
+        cursor.execute(
+            "DELETE FROM tags_membertag WHERE member_id = ANY(%s) AND expires_at <= %s RETURNING member_id, tag_id",
+            [held, now],
+        )
+        lapsed = cursor.fetchall()
+        suppress(lapsed)
+        tag_moves.note(removed=lapsed, by="validity", now=now)
+        watch_rounds.follow_moves(Moved(removed=lapsed), now=now)
+        return len(lapsed)
+
+
 def _follow(moved: Moved, *, reason: str, now: datetime) -> None:
     """Note what moved and let the watches that hang on it follow."""
     tag_moves.note(added=moved.added, removed=moved.removed, reason=reason, now=now)

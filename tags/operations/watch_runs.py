@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
 from members.operations import summaries
-from scrm.common import jobs
+from scrm.common import clock, jobs
+from scrm.common.access import Actor
 from scrm.common.errors import Conflict
 from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
@@ -23,6 +25,7 @@ from tags.operations.watch_statements import Watched, differing
 from tags.operations.watches_known import known, pass_gate, shut_gate
 
 JOB_KIND = "evaluate_watch"
+CHECK_KIND = "check_watches"
 # Member ids that are looked through in one read, which locks nobody.
 RANGE = 50_000
 # Members held at once, for a few hundredths of a second.
@@ -124,3 +127,56 @@ def _settle(watch_id: int, version: int, member_ids: list[int], now: datetime) -
         follow_moves(watch_effects.apply(transitions, now=now), now=now)
         changed = [one for one in transitions if not one.goes_on]
         return Evaluated(sum(one.holds for one in changed), sum(not one.holds for one in changed))
+
+
+def run(*, params: dict[str, Any], progress: jobs.Progress, now: datetime) -> None:
+    """Evaluate a watch for everyone, from the start or from where it stood."""
+    before = progress.checkpoint.get("changed", 0)
+
+    def report(at: int, highest: int, changed: int) -> None:
+        checkpoint = {"after": at, "changed": before + changed}
+        progress.report(done=at, total=highest, counts={"changed": before + changed}, checkpoint=checkpoint)
+
+    after = progress.checkpoint.get("after", 0)
+    evaluate_everyone(watch_id=params["watch_id"], now=now, after=after, report=report)
+    progress.finish_with(result_url=_page(params["watch_id"]))
+
+
+def _page(watch_id: int) -> str:
+    rule = TagRule.objects.filter(watch_id=watch_id).first()
+    if rule is not None:
+        return f"/tags/{rule.tag_id}/"
+    segment = Segment.objects.filter(watch_id=watch_id).first()
+    return f"/segments/{segment.pk}/" if segment else ""
+
+
+def start_nightly(*, now: datetime, actor: Actor) -> int | None:
+    """Queue the check of every enabled watch, unless one is waiting or under way, or none is enabled."""
+    if not Watch.objects.filter(enabled=True).exists():
+        return None
+    if Job.objects.filter(kind=CHECK_KIND, state__in=[JobState.QUEUED, JobState.RUNNING]).exists():
+        return None
+    return jobs.create(kind=CHECK_KIND, label=_("Check tag rules and followed segments"), params={}, actor=actor).pk
+
+
+def check_all(*, progress: jobs.Progress) -> None:
+    """Evaluate every enabled watch for everyone; one that breaks does not stop the others.
+
+    What it finds different was missed by the facts: a store that moved to another region, a row changed by hand.
+    """
+    watch_ids = list(Watch.objects.filter(enabled=True).order_by("pk").values_list("pk", flat=True))
+    changed, last = progress.checkpoint.get("changed", 0), progress.checkpoint.get("last", 0)
+    for number, watch_id in enumerate(watch_ids):
+        if watch_id <= last:
+            continue
+        try:
+            found = evaluate_everyone(watch_id=watch_id, now=clock.now())
+        except Conflict:
+            continue
+        changed += found.began + found.ceased
+        progress.report(
+            done=number + 1,
+            total=len(watch_ids),
+            counts={"changed": changed},
+            checkpoint={"last": watch_id, "changed": changed},
+        )

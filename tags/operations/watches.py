@@ -33,10 +33,12 @@ from tags.queries import watches as queries
 
 __all__ = [
     "Evaluated", "change", "create", "disable", "discard", "enable", "evaluate_everyone", "follow", "follow_moves",
-    "react", "reconsider", "refresh", "sweep",
+    "purge", "react", "reconsider", "refresh", "sweep",
 ]  # fmt: skip
 
 _CHUNK = 1_000
+# Rows of a watch that are removed in one transaction.
+_AT_ONCE = 20_000
 
 
 def react(facts: Facts) -> None:
@@ -146,15 +148,15 @@ def enable(*, watch_id: int, now: datetime) -> Watch:
         watch = _locked(watch_id)
         if not watch.enabled:
             watch.depends = _checked(watch.condition, now)
-            watch.enabled, watch.broken = True, ""
+            watch.enabled, watch.broken, watch.evaluated_at = True, "", None
             # Others moved on while it stood still, also where the condition is the same.
             watch.version += 1
-            watch.save(update_fields=["depends", "enabled", "broken", "version"])
+            watch.save(update_fields=["depends", "enabled", "broken", "evaluated_at", "version"])
             watch_runs.queue(watch)
         return watch
 
 
-def disable(*, watch_id: int, now: datetime) -> Watch:
+def disable(*, watch_id: int, now: datetime | None = None) -> Watch:
     """Switch a watch off. What it has found stays. Twice changes nothing."""
     with atomic():
         watch = _locked(watch_id)
@@ -165,11 +167,40 @@ def disable(*, watch_id: int, now: datetime) -> Watch:
 
 
 def discard(*, watch_id: int) -> None:
-    """Remove a watch and what it has found."""
-    with atomic(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM tags_watchflip WHERE watch_id = %s", [watch_id])
-        cursor.execute("DELETE FROM tags_watchmember WHERE watch_id = %s", [watch_id])
-        Watch.objects.filter(pk=watch_id).delete()
+    """Remove a watch and what it has found: at once when that is little, else switched off until `purge`."""
+    with atomic():
+        disable(watch_id=watch_id)
+        if _emptied(watch_id):
+            Watch.objects.filter(pk=watch_id).delete()
+
+
+def purge() -> int:
+    """Remove the watches that nothing refers to any more; answers how many are gone."""
+    gone = 0
+    for watch_id in Watch.objects.filter(enabled=False, rule=None, segment=None).values_list("pk", flat=True):
+        while True:
+            with atomic():
+                if _emptied(watch_id):
+                    Watch.objects.filter(pk=watch_id).delete()
+                    gone += 1
+                    break
+    return gone
+
+
+def _emptied(watch_id: int) -> bool:
+    """Remove some of what a watch has found; whether nothing is left."""
+    with connection.cursor() as cursor:
+        left = 0
+        for table in ("tags_watchflip", "tags_watchmember"):
+            cursor.execute(
+                f"""
+                DELETE FROM {table} WHERE watch_id = %s AND member_id IN (
+                    SELECT member_id FROM {table} WHERE watch_id = %s ORDER BY member_id LIMIT %s)
+                """,
+                [watch_id, watch_id, _AT_ONCE],
+            )
+            left += cursor.rowcount == _AT_ONCE
+    return not left
 
 
 def reconsider(*, topics: Collection[str], now: datetime) -> int:

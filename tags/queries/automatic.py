@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from scrm.common import conditions
-from scrm.common.conditions import fields
-from scrm.common.errors import NotFound
+from scrm.common.conditions import BadCondition, Node, fields
+from scrm.common.errors import DomainError, Invalid, NotFound
+from tags.enums import Choice
 from tags.models import Tag, TagRule, WatchMember
+from tags.queries import watches
+from tags.rules import automatic as forms
+from tags.rules.automatic import BadRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Preset:
     exists: bool
 
 
-_PRESETS: dict[str, tuple[str | Promise, str]] = {
+_PRESETS: dict[str, tuple[str | Promise, str | Promise]] = {
     # key of the field → (label, name of the group)
     "rfm.class": (gettext_lazy("RFM: the eight classes"), gettext_lazy("RFM class")),
     "rfm.layer": (gettext_lazy("RFM: the named layers"), gettext_lazy("RFM layer")),
@@ -122,3 +127,70 @@ def presets() -> list[Preset]:
         )
         found.append(Preset(key, label, str(group), tags, str(group) in groups))
     return found
+
+
+_REFUSALS: dict[str, str | Promise] = {
+    "unknown_form": gettext_lazy("Not a form of tag rule."),
+    "unknown_key": gettext_lazy("The rule has a part that is not known."),
+    "value_needed": gettext_lazy("Enter a value."),
+    "too_many": gettext_lazy("Too many values."),
+    "too_long": gettext_lazy("The text is too long."),
+    "out_of_range": gettext_lazy("The number is out of range."),
+}
+
+
+def checked(*, form: str, definition: Mapping[str, Any], tag: Tag | None, now: datetime) -> Any:
+    """The condition that a definition stands for, as raw JSON, checked for a tag (or a new one that has none yet).
+
+    Raises `Invalid` (`cycle`, or what the definition lacks, `field` naming it), `conditions.BadCondition`.
+    """
+    try:
+        condition = forms.condition_of(form, definition, valid_days=None if tag is None else tag.valid_days)
+    except BadRule as error:
+        raise Invalid(_REFUSALS[error.code], code=error.code, field=error.field) from error
+    node = conditions.parse(condition)
+    topics = conditions.dependencies(node)
+    if tag is not None and (_hangs_on_itself(tag, node) or topics & {"event:tag.added", "event:tag.removed"}):
+        raise Invalid(
+            _("The rule hangs on its own tag, directly or through other rules."), code="cycle", field="condition"
+        )
+    return condition
+
+
+def _hangs_on_itself(tag: Tag, node: Node) -> bool:
+    """Whether the answer can change by the tag being put on or taken off. Follows other rules, enabled or not."""
+    tags = {rule.tag_id: rule for rule in TagRule.objects.exclude(tag=tag).select_related("watch", "tag__group", "tag")}
+    own = _moved_with(tag, (rule.tag for rule in tags.values()))
+    # In a single-choice group a rule moves the others' tags too, so that their conditions count as its own.
+    waiting: list[Node | None] = [node, *(_node(tags[other].watch.condition) for other in own if other in tags)]
+    seen: set[int] = set()
+    while waiting:
+        one = waiting.pop()
+        named = None if one is None else watches.tags_named(one)
+        if named is None:
+            if one is not None:
+                return True
+            continue
+        if named & own:
+            return True
+        for tag_id in named - seen:
+            seen.add(tag_id)
+            if tag_id in tags:
+                for other in _moved_with(tags[tag_id].tag, (rule.tag for rule in tags.values())):
+                    waiting.append(_node(tags[other].watch.condition))
+    return False
+
+
+def _moved_with(tag: Tag, others: Iterable[Tag]) -> set[int]:
+    """The tag, and in a single-choice group those that give way to it."""
+    if tag.group.choice != Choice.SINGLE:
+        return {tag.pk}
+    return {tag.pk, *(other.pk for other in others if other.group_id == tag.group_id)}
+
+
+def _node(condition: Any) -> Node | None:
+    """A stored condition; None when it is broken, and so does nothing."""
+    try:
+        return conditions.parse(condition)
+    except (BadCondition, DomainError):
+        return None
