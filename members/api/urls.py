@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from members.api import consents, facts, members
+from members.api import attributes, consents, facts, members
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -18,4 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("members/<int:member_id>", members.MemberDetailView.as_view(), name="api_member_detail"),
     path("members/<int:member_id>/timeline", members.MemberTimelineView.as_view(), name="api_member_timeline"),
     path("members/<int:member_id>/orders", members.MemberOrdersView.as_view(), name="api_member_orders"),
+    # The brand's own fields of a profile.
+    path("attributes", attributes.AttributeListView.as_view(), name="api_attribute_list"),
+    path("attributes/<int:attribute_id>", attributes.AttributeView.as_view(), name="api_attribute"),
 ]

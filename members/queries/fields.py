@@ -10,7 +10,8 @@ from django.utils.translation import pgettext_lazy
 
 from members.enums import Channel, ConsentState, Gender, IdentityKind, Purpose
 from members.models import Region, Source, Staff, Store
-from members.queries import fact_fields
+from members.queries import attribute_fields, fact_fields
+from members.rules import attributes
 from scrm.common.conditions import (
     Choice,
     Column,
@@ -27,6 +28,7 @@ from scrm.common.conditions import (
     calendar,
     compose,
     register,
+    register_family,
 )
 
 PROFILE = pgettext_lazy("member", "Profile")
@@ -193,3 +195,4 @@ register(
         params=(Param("salt", _("Salt"), many=False, kind=ParamKind.TEXT),),
     ),
 )
+register_family(attributes.PREFIX, attribute_fields.resolve, attribute_fields.every)

@@ -17,7 +17,7 @@ from members.enums import Channel, ConsentState, Purpose
 from members.models import Member
 from members.operations import consents as consent_acts
 from members.operations import profiles as profile_acts
-from members.queries import consents, directory, profiles, timeline
+from members.queries import attributes, consents, directory, profiles, timeline
 from members.web.forms import ProfileForm
 from members.web.timeline import present
 from scrm.common import clock, panels
@@ -81,6 +81,7 @@ def _profile(request: ConsoleRequest, member: Member, tab: str) -> dict[str, Any
     directory.decorate([member])
     shown: dict[str, Any] = member.shown  # type: ignore[attr-defined]
     return {
+        "attributes": attributes.shown(member.attributes),
         "summary": summary,
         "average": summary.net_amount // summary.order_count if summary.order_count else None,
         "age": _age(member),

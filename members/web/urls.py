@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from members.web import member_list, member_pages, organisation_pages
+from members.web import attributes, member_list, member_pages, organisation_pages
 
 urlpatterns = [
     path("", include("members.web.import_urls")),
@@ -21,6 +21,10 @@ urlpatterns = [
         member_pages.member_reveal,
         name="member_reveal",
     ),
+    path("attributes/", attributes.attribute_list, name="attribute_list"),
+    path("attributes/new/", attributes.attribute_new, name="attribute_new"),
+    path("attributes/<int:attribute_id>/", attributes.attribute_edit, name="attribute_edit"),
+    path("attributes/<int:attribute_id>/delete/", attributes.attribute_delete, name="attribute_delete"),
     path("stores/", organisation_pages.store_list, name="store_list"),
     path("stores/new/", organisation_pages.store_edit, name="store_new"),
     path("stores/<int:store_id>/", organisation_pages.store_edit, name="store_edit"),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
+from members.queries import attributes
 from scrm.common import conditions
 from scrm.common.conditions import (
     Choice,
@@ -28,7 +29,7 @@ from scrm.common.conditions.flips import decay_turns, earliest
 from scrm.common.conditions.topics import topics_of
 from tags.enums import SegmentKind, TagKind
 from tags.models import Segment, Tag, TagGroup
-from tags.queries import segments
+from tags.queries import field_uses, segments
 
 GROUP = _("Tags and segments")
 _TAG = frozenset({"tag"})
@@ -181,3 +182,4 @@ register(
         topics=_segment_topics, turns=_segment_turns,
     ),
 )  # fmt: skip
+attributes.register_dependents(field_uses.dependents)

@@ -154,7 +154,11 @@ class _Reader:
         key, op = raw.get("field"), raw.get("op")
         found = fields.find(key) if isinstance(key, str) else None
         if found is None:
-            self.refuse(path, "unknown_field", _("Choose a field."))
+            known = isinstance(key, str) and key.isprintable() and key
+            message = (
+                _("There is no field “%(key)s” (any more).") % {"key": key[:80]} if known else _("Choose a field.")
+            )
+            self.refuse(path, "unknown_field", message)
             return None
         if not isinstance(op, str) or op not in found.operators:
             self.refuse(path, "wrong_operator", _("Choose how to compare."))
