@@ -6,5 +6,10 @@ class TagsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the app offers to the condition language, to the member list and to other apps' pages."""
-        from tags.queries import fields, member_list  # noqa: F401, PLC0415  # models exist only now
+        from tags.queries import (  # noqa: PLC0415  # models exist only now
+            fields,  # noqa: F401
+            indexes,  # noqa: F401
+            member_list,  # noqa: F401
+            segment_indexes,  # noqa: F401
+        )
         from tags.web import panels  # noqa: F401, PLC0415

@@ -107,6 +107,9 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# How much of the bitmaps of tags, scores and profiles each process keeps in memory, at most.
+BITMAP_CACHE_BYTES: int = env.int("BITMAP_CACHE_MIB", default=256) * 2**20
+
 REDIS_URL: str = env.str("REDIS_URL")
 CACHES = {
     "default": {
@@ -160,6 +163,8 @@ USE_TZ = True
 # The shop's zone: every calendar rule (today, birthday, quiet hours) is read in it.
 TIME_ZONE = env.str("SHOP_TIME_ZONE", default="Asia/Shanghai")
 USE_THOUSAND_SEPARATOR = True
+# A tag's owner is told when its number of members moves by more than this share within 7 or 30 days.
+TAG_DRIFT_ALERT: float = env.float("TAG_DRIFT_ALERT", default=0.3)
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"

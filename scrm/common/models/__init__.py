@@ -1,8 +1,20 @@
 from .accounts import ApiKey, User
 from .audit import AuditEntry
+from .bitmaps import BitmapBlob, BitmapChange, BitmapSlot
 from .idempotency import IdempotencyRecord
 from .jobs import Job
 from .notifications import Notification
 from .views import SavedView
 
-__all__ = ["ApiKey", "AuditEntry", "IdempotencyRecord", "Job", "Notification", "SavedView", "User"]
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "BitmapBlob",
+    "BitmapChange",
+    "BitmapSlot",
+    "IdempotencyRecord",
+    "Job",
+    "Notification",
+    "SavedView",
+    "User",
+]

@@ -1,0 +1,52 @@
+"""Which fields over scores and stages are answered from bitmaps, and how."""
+
+from __future__ import annotations
+
+from analytics.enums import RfmLayer
+from analytics.models import RfmModel
+from scrm.common.bitmaps.answers import by_value
+from scrm.common.bitmaps.families import Column, Family, Kind, register
+from scrm.common.bitmaps.plans import index
+from scrm.common.conditions import Leaf
+
+register(
+    Family(
+        "rfm",
+        "analytics_rfmscore",
+        "member_id",
+        (
+            Column("r", "t.r", Kind.WHOLE),
+            Column("f", "t.f", Kind.WHOLE),
+            Column("m", "t.m", Kind.WHOLE),
+            Column("class", "t.rfm_class", Kind.TEXT),
+            Column("layer", "t.layer", Kind.TEXT),
+        ),
+        key="model_id",
+    ),
+    Family(
+        "stage",
+        "analytics_memberstage",
+        "member_id",
+        (
+            Column("lifecycle", "t.stage", Kind.TEXT),
+            Column("aipl", "t.aipl", Kind.TEXT),
+        ),
+    ),
+)
+
+
+def _model(leaf: Leaf) -> str | None:
+    """The scores of the model that the leaf names, else of the default one."""
+    if leaf.window is not None or set(leaf.params) - {"model"}:
+        return None
+    model = leaf.params.get("model")
+    if model is None:
+        model = RfmModel.objects.filter(is_default=True).values_list("pk", flat=True).first() or 0
+    return str(model) if isinstance(model, int) else None
+
+
+for _key in ("class", "r", "f", "m"):
+    index(f"rfm.{_key}", by_value("rfm", _key, key=_model))
+index("rfm.layer", by_value("rfm", "layer", key=_model, absent=RfmLayer.PROSPECT.value))
+index("lifecycle", by_value("stage", "lifecycle"))
+index("aipl", by_value("stage", "aipl"))

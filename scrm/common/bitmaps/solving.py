@@ -1,0 +1,219 @@
+"""Answering a plan: from bitmaps where they are true, and from the rows for members that changed since.
+
+`open_view` reads in one statement, so in one snapshot, which versions hold and who changed since: triggers note a
+change in the transaction that makes it, and folding replaces notes by a new version in one transaction. Of everybody
+else the bitmaps of those versions say what the rows said at that instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from pyroaring import BitMap
+
+from scrm.common.bitmaps import cache, families, numbers, rows
+from scrm.common.bitmaps.families import ALL_KEYS
+from scrm.common.bitmaps.plans import Asked, Every, Having, Plan, Some, Stored, Within, Without, is_asked
+from scrm.common.bitmaps.stored import CATALOGUE, TOUCHED, Codes, NumbersIndex, Overlay, ValuesIndex, bitmap, ids_of
+from scrm.common.conditions import Sql, join
+from scrm.common.conditions.compiler import compile_leaf
+
+# SQL is asked about so many members by naming them; about more than that, by asking about everybody.
+MOST_NAMED = 20_000
+# Beyond this the list of changes is too long to be worth it: nobody folds, or a bulk load is on its way.
+MOST_CHANGED = 50_000
+_MOST_NOTES = 5_000
+
+
+class Unready(Exception):
+    """The bitmaps cannot answer now; the rows can."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    base: int | None
+    overlay: int | None
+
+
+class View:
+    """The bitmaps as of one instant, and the members whom they do not speak for."""
+
+    def __init__(self, slots: dict[tuple[str, str], _Slot], changed: BitMap) -> None:
+        self._slots = slots
+        self.changed = changed
+
+    def stored(self, part: Stored) -> BitMap:
+        """The members of a leaf of the plan. May be a set that others hold too: never change it."""
+        slot = self._slots.get((part.family, part.key))
+        if slot is None:  # of a complete family: nobody
+            return BitMap()
+        base = BitMap() if slot.base is None else _of_base(slot.base, part)
+        if slot.overlay is None:
+            return base
+        touched: BitMap = cache.one((slot.overlay, TOUCHED))
+        return (base - touched) | _of_overlay(cache.one((slot.overlay, f"{part.column}+")), part)
+
+    def members(self, plan: Plan) -> BitMap:
+        """The members of a plan that is one leaf. May be a set that others hold too: never change it."""
+        if not isinstance(plan, Having | Within):
+            raise TypeError("only a leaf stands for itself")
+        return self.stored(plan)
+
+    def solve(self, plan: Plan, among: BitMap) -> BitMap:
+        """The members of `among` that the plan selects."""
+        match plan:
+            case Having() | Within():
+                return among & self.stored(plan)
+            case Asked():
+                return among & asked(plan, among)
+            case Every(parts):
+                return self._every(parts, among)
+            case Some(parts):
+                return self._some(parts, among)
+            case Without(parts):
+                return self._without(parts, among)
+
+    def _every(self, parts: Sequence[Plan], among: BitMap) -> BitMap:
+        # The smallest first: each further step has less to do.
+        direct = sorted([among, *(self.stored(p) for p in parts if isinstance(p, Having | Within))], key=len)
+        left = reduce(and_, direct)
+        rest = [part for part in parts if not isinstance(part, Having | Within | Asked)]
+        for part in sorted(rest, key=lambda part: (is_asked(part), not isinstance(part, Without))):
+            left = self.solve(part, left) if left else left
+        questions = [part for part in parts if isinstance(part, Asked)]
+        if not questions or not left:
+            return left
+        first = questions[0]
+        together = Asked(tuple(leaf for one in questions for leaf in one.leaves), first.as_of, first.stack)
+        if any(one.stack != first.stack for one in questions):
+            return reduce(lambda found, one: self.solve(one, found), questions, left)
+        return self.solve(together, left)
+
+    def _some(self, parts: Sequence[Plan], among: BitMap) -> BitMap:
+        direct = [self.stored(part) for part in parts if isinstance(part, Having | Within)]
+        found = among & BitMap.union(*direct) if direct else BitMap()
+        rest = [part for part in parts if not isinstance(part, Having | Within)]
+        for part in sorted(rest, key=is_asked):
+            found = found | self.solve(part, among - found)
+        return found
+
+    def _without(self, parts: Sequence[Plan], among: BitMap) -> BitMap:
+        left = among
+        for part in sorted(parts, key=is_asked):
+            left = left - (self.stored(part) if isinstance(part, Having | Within) else self.solve(part, left))
+        return left
+
+
+def open_view(parts: Iterable[Stored]) -> View:
+    """The bitmaps that answer `parts`, as of now. Raises `Unready`."""
+    wanted = {(part.family, part.key) for part in parts}
+    keyed = {family for family, _ in wanted if families.get(family).key is not None}
+    asked_for = [*wanted, *((family, ALL_KEYS) for family in keyed)]
+    names = [[family for family, _ in asked_for], [key for _, key in asked_for]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH w AS MATERIALIZED (SELECT * FROM unnest(%s::text[], %s::text[]) AS w (family, key))
+            SELECT s.family, s.key, s.base, s.overlay, FALSE, NULL::bigint[]
+            FROM w JOIN common_bitmapslot s ON s.family = w.family AND s.key = w.key
+            UNION ALL
+            (SELECT c.family, c.key, NULL, NULL, TRUE, c.member_ids
+             FROM w JOIN common_bitmapchange c ON c.family = w.family AND c.key = w.key LIMIT {_MOST_NOTES})
+            """,
+            names,
+        )
+        found = cursor.fetchall()
+    slots = {(row[0], row[1]): _Slot(row[2], row[3]) for row in found if not row[4]}
+    notes = [row[5] for row in found if row[4]]
+    for family, key in wanted:
+        if ((family, ALL_KEYS) if family in keyed else (family, key)) not in slots:
+            raise Unready
+    if len(notes) >= _MOST_NOTES or any(note is None for note in notes):
+        raise Unready
+    changed = BitMap()
+    for note in notes:
+        changed.update(note)
+    if len(changed) > MOST_CHANGED:
+        raise Unready
+    return View(slots, changed)
+
+
+class _Shelf:
+    """The parts of one version."""
+
+    def __init__(self, version: int) -> None:
+        self._version = version
+
+    def members(self, name: str) -> BitMap:
+        found: BitMap = cache.one((self._version, name))
+        return found
+
+    def codes(self, name: str) -> Codes:
+        found: Codes = cache.one((self._version, name))
+        return found
+
+
+def catalogue_column(version: int, column: str) -> ValuesIndex | NumbersIndex:
+    """What a base says about a column. Raises `Unready` when it has too many values to be indexed."""
+    found: ValuesIndex | NumbersIndex | None = cache.one((version, CATALOGUE)).columns.get(column)
+    if found is None:
+        raise Unready
+    return found
+
+
+def _of_base(version: int, part: Stored) -> BitMap:
+    index = catalogue_column(version, part.column)
+    if isinstance(part, Within):
+        assert isinstance(index, NumbersIndex)  # noqa: S101  # the plan follows the kind of the column
+        return numbers.within(_Shelf(version), part.column, index, part.ranges)
+    if part.test is None:
+        present: BitMap = cache.one((version, part.column))
+        return present
+    assert isinstance(index, ValuesIndex)  # noqa: S101
+    chosen = [n for n, value in enumerate(index.values) if part.test(value)]
+    places = [(version, f"{part.column}={n}") for n in chosen]
+    found = list(cache.load(places).values())
+    return found[0] if len(found) == 1 else BitMap.union(BitMap(), *found)
+
+
+def _of_overlay(pairs: Overlay, part: Stored) -> BitMap:
+    if isinstance(part, Within):
+        held = np.zeros(len(pairs.codes), np.bool_)
+        for low, high in part.ranges:
+            inside = np.ones(len(pairs.codes), np.bool_)
+            if low is not None:
+                inside &= pairs.codes >= low
+            if high is not None:
+                inside &= pairs.codes < high
+            held |= inside
+        return bitmap(pairs.ids[held])
+    if part.test is None:
+        return bitmap(pairs.ids)
+    chosen = [n for n, value in enumerate(pairs.values) if part.test(value)]
+    return bitmap(pairs.ids[np.isin(pairs.codes, chosen)])
+
+
+def asked(plan: Asked, among: BitMap) -> BitMap:
+    """The active members for whom the leaves hold, by SQL: of `among` when they are few, else of everybody."""
+    tests = join(" AND ", [compile_leaf(leaf, as_of=plan.as_of, stack=plan.stack) for leaf in plan.leaves])
+    return matching(tests, among if len(among) <= MOST_NAMED else None)
+
+
+def matching(test: Sql, among: BitMap | None) -> BitMap:
+    """The active members that pass a test over alias `m`; only those of `among` are looked at when it is given."""
+    if among is not None and not among:
+        return BitMap()
+    named = "" if among is None else "m.id = ANY(%s) AND "
+    params: list[Any] = [] if among is None else [ids_of(among).tolist()]
+    (ids,) = rows.integers(
+        f"SELECT m.id FROM members_member m WHERE {named}m.status = 'active' AND ({test.text})",
+        [*params, *test.params],
+        1,
+    )
+    return bitmap(ids)
