@@ -12,3 +12,6 @@ document.addEventListener("input", (event) => {
   if (!form || event.target.name !== "confirm") return;
   form.querySelector("[type=submit]").disabled = event.target.value.trim() !== form.dataset.confirmWord;
 });
+
+// A form in a dialog that came back with errors opens by itself.
+document.querySelector("dialog[data-open-now]")?.showModal();

@@ -28,8 +28,10 @@ _CHUNK = 2_000
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def start(*, actor: Actor, params: QueryDict | Mapping[str, Any], full: bool = False, reason: str = "") -> Job:
-    """Queue an export of everything that the list address selects.
+def start(
+    *, actor: Actor, params: QueryDict | Mapping[str, Any], full: bool = False, reason: str = "", label: str = ""
+) -> Job:
+    """Queue an export of everything that the list address selects; `label` is what the task centre calls it.
 
     `full` puts whole phones and e-mail addresses into the file; it takes the permission to reveal, and a reason.
     Raises `Forbidden` and what checking the address raises.
@@ -47,7 +49,7 @@ def start(*, actor: Actor, params: QueryDict | Mapping[str, Any], full: bool = F
         query.setdefault(one.filter.key, []).append(one.raw)
     return jobs.create(
         kind=KIND,
-        label=_("Export of members"),
+        label=label or _("Export of members"),
         params={
             "query": query,
             "sort": directory.sort_of(params),

@@ -75,6 +75,7 @@ def member_list(request: ConsoleRequest) -> HttpResponse:
         "may_reveal": actor.may(Permission.MEMBERS_REVEAL),
         "may_edit": actor.may(Permission.MEMBERS_EDIT),
         "bulk_tag_url": _address("bulk_tag") if actor.may(Permission.TAGS_EDIT) else None,
+        "list_pick_url": _address("segment_pick") if actor.may(Permission.SEGMENTS_EDIT) else None,
         "segment_url": _address("segment_new") if actor.may(Permission.SEGMENTS_EDIT) else None,
         "import_url": _address("import_new") if actor.may(Permission.IMPORT) else None,
     }

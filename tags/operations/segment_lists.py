@@ -119,6 +119,13 @@ def start_fill(
         return Started(segment, 0, job)
 
 
+def fill_new(*, name: str, actor: Actor, member_ids: Collection[int], query: str | None, now: datetime) -> Started:
+    """The same into a new list. Raises also what `create` raises; then there is no list."""
+    with atomic():
+        segment = create(name=name, now=now)
+        return start_fill(actor=actor, segment_id=segment.pk, member_ids=member_ids, query=query, now=now)
+
+
 def fill(*, actor: Actor, params: dict[str, Any], progress: Progress) -> None:
     """Do a fill job as the person who asked. Safe to run twice: who is on the list stays on it."""
     segment_id = params["segment_id"]
@@ -161,6 +168,15 @@ def start_import(
         jobs.run(job_id=job.pk)
         job.refresh_from_db()
     return Started(segment, job.counts.get("added", 0), job)
+
+
+def import_new(
+    *, name: str, description: str = "", actor: Actor, file: str, kind: str = "", label: str = "", now: datetime
+) -> Started:
+    """The same into a new imported list. Raises also what `create` raises; a file that cannot be read makes none."""
+    check(file=file, kind=kind, actor=actor)
+    segment = create(name=name, description=description, kind=SegmentKind.IMPORTED, now=now)
+    return start_import(actor=actor, segment_id=segment.pk, file=file, kind=kind, label=label, now=now)
 
 
 def _is_short(row_count: int) -> bool:

@@ -13,7 +13,9 @@ from scrm.common import clock
 from scrm.common.errors import Invalid, NotFound
 from scrm.common.transactions import current_actor
 from tags.models import Segment, SegmentSize
+from tags.operations import watches
 from tags.queries import segments as queries
+from tags.queries.watches import hanging_on
 
 MAX_NAME = 60
 MAX_DESCRIPTION = 300
@@ -74,7 +76,10 @@ def sized(segment: Segment, members: int, now: datetime) -> Segment:
 
 
 def members_changed(segment: Segment, member_ids: Collection[int], now: datetime) -> None:
-    """Tell what hangs on the segment that these members entered or left it."""
+    """Tell the watches that hang on the segment that these members entered or left it."""
+    topics = {f"segment:{segment.pk}"}
+    if hanging_on(topics):
+        watches.refresh(topics=topics, member_ids=member_ids, now=now)
 
 
 def checked_name(name: str) -> str:

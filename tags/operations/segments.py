@@ -13,8 +13,9 @@ from scrm.common import conditions
 from scrm.common.errors import Conflict, Invalid
 from scrm.common.transactions import atomic
 from tags.enums import SegmentKind, WatchKind
-from tags.models import Segment
+from tags.models import Segment, Watch
 from tags.operations import segment_rows as rows
+from tags.operations import watches
 from tags.queries import segments as queries
 from tags.rules import segments as rules
 
@@ -58,7 +59,7 @@ def update(
         segment.updated_at = now
         rows.save(segment)
         if changed:
-            _changed(segment, now)
+            watches.reconsider(topics={f"segment:{segment.pk}"}, now=now)
         return rows.recount(segment, now)
 
 
@@ -159,7 +160,7 @@ def delete(*, segment_id: int, name: str) -> None:
         segment = rows.locked(segment_id)
         if name.strip() != segment.name:
             raise Invalid(_("The name is not that of the segment."), code="wrong_name", field="name")
-        used_by = queries.dependents(segment_id, archived=True)
+        used_by = queries.dependents(segment_id)
         if used_by:
             raise Conflict(
                 _("The segment is used by: %(names)s") % {"names": ", ".join(str(one) for one in used_by)},
@@ -175,7 +176,7 @@ def delete(*, segment_id: int, name: str) -> None:
                 code="in_history",
             ) from error
         if watch_id is not None:
-            _watches().discard(watch_id=watch_id)
+            watches.discard(watch_id=watch_id)
 
 
 def recount(*, segment_id: int, now: datetime) -> Segment:
@@ -194,10 +195,12 @@ def follow(*, segment_id: int, now: datetime) -> Segment:
         if segment.kind == SegmentKind.SNAPSHOT:
             raise Conflict(_("Nobody enters or leaves a snapshot."), code="never_changes")
         if segment.watch_id is None:
-            watch = _watches().create(kind=WatchKind.SEGMENT, condition=rules.in_segments([segment.pk]), now=now)
+            watch = watches.create(kind=WatchKind.SEGMENT, condition=rules.in_segments([segment.pk]), now=now)
             segment.watch = watch
             segment.save(update_fields=["watch"])
-        _watches().enable(watch_id=segment.watch_id, now=now)
+        # Until everyone has been evaluated anew nobody enters: what happened in between is not told late.
+        Watch.objects.filter(pk=segment.watch_id, enabled=False).update(evaluated_at=None)
+        watches.enable(watch_id=segment.watch_id, now=now)
         return segment
 
 
@@ -206,18 +209,8 @@ def unfollow(*, segment_id: int, now: datetime) -> Segment:
     with atomic():
         segment = rows.locked(segment_id)
         if segment.watch_id is not None:
-            _watches().disable(watch_id=segment.watch_id, now=now)
+            watches.disable(watch_id=segment.watch_id, now=now)
         return segment
-
-
-def _watches() -> Any:
-    from tags.operations import watches  # noqa: PLC0415  # being written
-
-    return watches
-
-
-def _changed(segment: Segment, now: datetime) -> None:
-    pass
 
 
 def _require_dynamic(segment: Segment) -> None:

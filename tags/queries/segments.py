@@ -56,10 +56,16 @@ def register_dependents(search: DependentSearch) -> None:
 
 def get(segment_id: int) -> Segment:
     """A segment, archived ones included. Raises `NotFound`."""
-    segment = Segment.objects.filter(pk=segment_id).select_related("created_by", "origin").first()
+    segment = Segment.objects.filter(pk=segment_id).select_related("created_by", "origin", "watch").first()
     if segment is None:
         raise NotFound(_("There is no such segment."))
     return segment
+
+
+def named(segment_ids: Sequence[int]) -> list[Segment]:
+    """These segments in this order; those that are gone are left out."""
+    found = Segment.objects.in_bulk(list(segment_ids))
+    return [found[key] for key in segment_ids if key in found]
 
 
 def every() -> QuerySet[Segment]:
@@ -98,16 +104,21 @@ def tree_of(segment: Segment) -> conditions.Node:
         ) from error
 
 
-def membership_sql(segment_id: int, *, context: Context) -> Sql:
-    """Whether `m` is in a segment, as a boolean expression. Raises `Invalid` (`cycle`, `too_deep`), `NotFound`."""
-    if segment_id in context.stack:
+def nested(segment_id: int, *, stack: tuple[Any, ...]) -> Segment:
+    """A segment that a condition names. Raises `Invalid` (`cycle`, `too_deep`), `NotFound`."""
+    if segment_id in stack:
         raise Invalid(_("The segments contain each other."), code="cycle", field="condition")
-    if len(context.stack) >= MAX_NESTING:
+    if len(stack) >= MAX_NESTING:
         raise Invalid(_("Segments are nested too deep."), code="too_deep", field="condition")
     segment = Segment.objects.filter(pk=segment_id).first()
     if segment is None:
         raise NotFound(_("There is no such segment."))
-    return _predicate(segment, as_of=context.as_of, stack=context.stack)
+    return segment
+
+
+def membership_sql(segment_id: int, *, context: Context) -> Sql:
+    """Whether `m` is in a segment, as a boolean expression. Raises what `nested` raises, and `BrokenSegment`."""
+    return _predicate(nested(segment_id, stack=context.stack), as_of=context.as_of, stack=context.stack)
 
 
 def _predicate(segment: Segment, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql:
@@ -159,16 +170,11 @@ def preview_of(segment: Segment, *, actor: Actor, as_of: datetime) -> Preview:
     return audiences.preview(segment, actor=actor, as_of=as_of)
 
 
-def dependents(segment_id: int, *, archived: bool = False) -> list[Dependent]:
-    """Everything that uses the segment: other segments, tag rules, and what higher apps registered.
-
-    With `archived` also segments that are out of the lists: a delete would break those too.
-    """
+def dependents(segment_id: int) -> list[Dependent]:
+    """Everything that uses the segment: other segments (archived ones too), tag rules, what higher apps registered."""
     others = Segment.objects.filter(_mentions("condition", segment_id), kind=SegmentKind.DYNAMIC).exclude(pk=segment_id)
-    if not archived:
-        others = others.filter(archived_at=None)
     inside = [
-        Dependent("segment", other.name, reverse("segment_detail", args=[other.pk]))
+        Dependent("segment", _called(other), reverse("segment_detail", args=[other.pk]))
         for other in others.order_by("name")
         if segment_id in used_segments(other.condition)
     ]
@@ -180,6 +186,10 @@ def dependents(segment_id: int, *, archived: bool = False) -> list[Dependent]:
         if segment_id in used_segments(rule.watch.condition)
     ]
     return [*inside, *by_rule, *(found for search in _dependent_searches for found in search(segment_id))]
+
+
+def _called(segment: Segment) -> str:
+    return segment.name if segment.archived_at is None else _("%(name)s (archived)") % {"name": segment.name}
 
 
 def _mentions(column: str, segment_id: int) -> Q:

@@ -92,6 +92,14 @@ def part_condition(segment_id: int, part: Part, *, salt: str) -> dict[str, Any]:
     }
 
 
+def region_condition(segment_ids: Sequence[int], inside: Sequence[bool]) -> dict[str, Any]:
+    """Members in each of the segments that `inside` says, and in none of the others. At least one is inside."""
+    held = [in_segments([key]) for key, is_in in zip(segment_ids, inside, strict=True) if is_in]
+    left_out = [key for key, is_in in zip(segment_ids, inside, strict=True) if not is_in]
+    condition: dict[str, Any] = with_exclusions({"all": held}, left_out)
+    return condition
+
+
 def trend(sizes: Sequence[int]) -> float | None:
     """By what share the last of these sizes differs from the first; None when there is nothing to compare."""
     if len(sizes) < 2 or not sizes[0]:
