@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from analytics.operations import lifecycle, rfm
+from analytics.operations import lifecycle, model_tags, rfm
 from analytics.queries import dashboard
 from scrm.common import clock, jobs
 from scrm.common.access import SYSTEM
@@ -47,6 +47,17 @@ def run_nightly_rfm(**_: Any) -> None:
 @shared_task(queue=Queues.COMPUTE.value)
 def run_nightly_lifecycle(**_: Any) -> None:
     lifecycle.start_nightly(now=clock.now(), actor=SYSTEM)
+
+
+@jobs.handles(model_tags.JOB)
+def compute_model_tags(job_id: int, progress: jobs.Progress) -> None:
+    model_tags.carry_on(job_id=job_id, report=lambda done, total: progress.report(done=done, total=total))
+    progress.finish_with(result_url=model_tags.RESULT_URL)
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def run_nightly_model_tags(**_: Any) -> None:
+    model_tags.start_nightly(now=clock.now(), actor=SYSTEM)
 
 
 @shared_task(queue=Queues.COMPUTE.value)
