@@ -10,6 +10,7 @@ import "./palette.js";
 import "./recent.js";
 import "./tag-groups.js";
 import "./tag-picker.js";
+import "./tag-rules.js";
 import "./tag-undo.js";
 import "./theme.js";
 import "./toasts.js";

@@ -113,6 +113,11 @@ def in_use() -> QuerySet[Tag]:
     return listed().filter(archived_at=None)
 
 
+def without_rule() -> QuerySet[Tag]:
+    """The tags in use that a rule can be written for."""
+    return in_use().filter(rule=None).exclude(kind=TagKind.MODEL)
+
+
 def all_groups() -> QuerySet[TagGroup]:
     """The groups in their order."""
     return TagGroup.objects.order_by("position", "name")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tags.web import catalogue, lists, mirroring, tag_detail, tagging
+from tags.web import catalogue, lists, mirroring, rules, tag_detail, tagging
 
 urlpatterns = [
     path("tags/", catalogue.tag_list, name="tag_list"),
@@ -21,6 +21,14 @@ urlpatterns = [
     path("tags/members/<int:member_id>/", tagging.member_tags, name="member_tags"),
     path("tags/by-list/", lists.tag_by_list, name="tag_by_list"),
     path("tags/by-list/<str:token>/", lists.tag_list_check, name="tag_list_check"),
+    path("tags/rules/", rules.rule_list, name="rule_list"),
+    path("tags/rules/new/", rules.rule_new, name="rule_new"),
+    path("tags/rules/trial/", rules.rule_trial, name="rule_trial"),
+    path("tags/rules/presets/<str:key>/", rules.rule_preset, name="rule_preset"),
+    path("tags/rules/<int:rule_id>/", rules.rule_detail, name="rule_detail"),
+    path("tags/rules/<int:rule_id>/edit/", rules.rule_edit, name="rule_edit"),
+    path("tags/rules/<int:rule_id>/try/", rules.rule_try, name="rule_try"),
+    path("tags/rules/<int:rule_id>/<slug:act>/", rules.rule_act, name="rule_act"),
     path("tags/wecom/", mirroring.tag_mapping, name="tag_mapping"),
     path("tags/wecom/mapping.csv", mirroring.tag_mapping_file, name="tag_mapping_file"),
     path("tags/wecom/load/", mirroring.tag_mapping_load, name="tag_mapping_load"),
