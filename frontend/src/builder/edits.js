@@ -24,9 +24,12 @@ export const edits = {
         return this.editTree(tree, { focus: id, say: fill(this.words.wrapped, words) });
       }
       case "unwrap": {
-        const tree = unwrap(this.tree, id);
+        // On a condition: the group around it.
+        const group = place.node.leaf ? place.parent : place.node;
+        const tree = unwrap(this.tree, group.id);
         if (!tree) return this.say(this.words.notMoved);
-        return this.editTree(tree, { focus: place.node.children[0]?.id ?? `${place.parent.id}+`, say: fill(this.words.unwrapped, words) });
+        const next = place.node.leaf ? place.node : group.children[0];
+        return this.editTree(tree, { focus: next?.id ?? `${place.parent.id}+`, say: fill(this.words.unwrapped, words) });
       }
       case "kind":
         return this.editTree(replace(this.tree, id, (node) => ({ ...node, op: more })), { control: `${id}|op`, say: this.words[more] });

@@ -171,7 +171,7 @@ export function windowEditor(row) {
       const { window: _, ...rest } = now;
       if (wanted === "ever") return rest;
       return { ...rest, window: wanted === "last" ? { last: { n: 30, unit: "day" } } : {} };
-    }, wanted === "last" ? "window-n" : wanted === "dates" ? "window-from" : "window");
+    }, "window");
   const side = (name) =>
     dateBox(row, `window-${name}`, leaf.window[name] ?? "", words[name], (day, control) => {
       const { [name]: _, ...others } = row.leaf.window;
