@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from scrm.common.errors import Invalid
@@ -44,6 +45,9 @@ def put_back(*, taken: dict[str, Any], now: datetime) -> bool:
     if taken["source"] not in TagKind.values:
         raise Invalid(_("Not one of the choices."), code="bad_source")
     with atomic():
+        valid = Q(expires_at=None) | Q(expires_at__gt=now)
+        if MemberTag.objects.filter(valid, member_id=member_id, tag_id=tag_id).exists():
+            return False
         done = tagging.assign(
             member_ids=[member_id], tag_ids=[tag_id], source=taken["source"], reason=taken["reason"], now=now
         )
