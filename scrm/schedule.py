@@ -10,6 +10,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "beat-alive": {"task": "scrm.common.tasks.beat_alive", "schedule": 10.0},
     "resume-jobs": {"task": "scrm.common.tasks.resume_jobs", "schedule": 15.0},
     "purge-idempotency": {"task": "scrm.common.tasks.purge_idempotency", "schedule": 3600.0},
+    # Late ones are dropped: after a long build one is enough.
+    "fold-bitmaps": {"task": "scrm.common.tasks.fold_bitmaps", "schedule": 2.0, "options": {"expires": 10}},
     "start-due-campaigns": {"task": "campaigns.tasks.start_due", "schedule": 5.0},
     "sweep-campaign-chunks": {"task": "campaigns.tasks.sweep", "schedule": 5.0},
     # A tick that found its work done by the one before costs one look into an index.

@@ -13,6 +13,8 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
+from scrm.common.bitmaps import triggers
+
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
 _ROWS_PER_WRITE = 200_000
@@ -88,10 +90,11 @@ def without_indexes(tables: Sequence[str]) -> Iterator[None]:
     """Drop indexes and foreign keys of `tables`, fill them, and build and validate everything anew.
 
     Inside the caller's transaction: a failure leaves all as it was. Primary keys and unique constraints are
-    rebuilt too, so duplicates are still refused, only later.
+    rebuilt too, so duplicates are still refused, only later. Bitmaps of the tables are built anew afterwards.
     """
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with pending checks cannot be altered
+        resume = triggers.suspend(tables)
         constraints = {}
         for kinds in ("f", "pu"):
             cursor.execute(
@@ -123,3 +126,4 @@ def without_indexes(tables: Sequence[str]) -> Iterator[None]:
         cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
         for step in (*constraints["pu"], *plain, *constraints["f"]):
             cursor.execute(step.restore)
+        resume()

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.core.cache import cache
 
 from scrm.common import clock, idempotency, jobs
+from scrm.common.bitmaps import folding
 from scrm.common.queues import Queues
 
 BEAT_KEY = "beat-alive-at"
@@ -33,3 +34,8 @@ def purge_idempotency(**_: Any) -> None:
 def beat_alive(**_: Any) -> None:
     """Beat sent it and a worker ran it: /healthz reads when."""
     cache.set(BEAT_KEY, clock.now().timestamp(), timeout=600)
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def fold_bitmaps(**_: Any) -> None:
+    folding.fold_everything()

@@ -44,6 +44,11 @@ def fold(family_name: str) -> int:
         return _fold(family)
 
 
+def fold_everything() -> int:
+    """Fold every family with something to do, each in a transaction of its own. Members folded in."""
+    return sum(fold(name) for name in waiting())
+
+
 def rebuild(family_name: str) -> None:
     """Build the bitmaps of a family from all rows. Waits for another process that works on it."""
     family = families.get(family_name)
@@ -69,13 +74,14 @@ def _try_lock(family: Family) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _marker(family: Family) -> str:
+def marker(family: Family) -> str:
+    """The key of the slot that says that the family is built."""
     return "" if family.key is None else ALL_KEYS
 
 
 def _is_built(family: Family) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM common_bitmapslot WHERE family = %s AND key = %s", [family.name, _marker(family)])
+        cursor.execute("SELECT 1 FROM common_bitmapslot WHERE family = %s AND key = %s", [family.name, marker(family)])
         return cursor.fetchone() is not None
 
 
@@ -107,9 +113,15 @@ def _rebuild(family: Family, keys: Sequence[str] | None) -> None:
         cursor.execute(
             """DELETE FROM common_bitmapslot WHERE family = %s AND key <> ALL(%s) AND key <> %s
                RETURNING base, overlay, base_before, overlay_before""",
-            [family.name, fresh, _marker(family)],
+            [family.name, fresh, marker(family)],
         )
         _drop(version for row in cursor.fetchall() for version in row)
+        # Slots that went away with the rows of a whole table left theirs behind.
+        cursor.execute(
+            """DELETE FROM common_bitmapblob WHERE version NOT IN (
+                   SELECT v FROM common_bitmapslot, unnest(ARRAY[base, overlay, base_before, overlay_before]) AS v
+                   WHERE v IS NOT NULL)"""
+        )
         if family.key is not None:
             cursor.execute(
                 """INSERT INTO common_bitmapslot (family, key) VALUES (%s, %s)

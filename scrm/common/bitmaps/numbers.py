@@ -36,7 +36,7 @@ def build(column: str, ids: Ids, codes: Codes) -> tuple[NumbersIndex, Iterator[t
     order = np.argsort(codes, kind="stable")
     codes, ids = codes[order], ids[order]
     starts = _starts(codes)
-    ends = [*starts[1:], len(codes)]
+    ends = [*starts[1:], len(codes)] if starts else []
     index = NumbersIndex(
         lows=[int(codes[start]) for start in starts],
         highs=[int(codes[end - 1]) for end in ends],

@@ -36,7 +36,9 @@ class Unready(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Slot:
+class Slot:
+    """The versions that hold."""
+
     base: int | None
     overlay: int | None
 
@@ -44,7 +46,7 @@ class _Slot:
 class View:
     """The bitmaps as of one instant, and the members whom they do not speak for."""
 
-    def __init__(self, slots: dict[tuple[str, str], _Slot], changed: BitMap) -> None:
+    def __init__(self, slots: dict[tuple[str, str], Slot], changed: BitMap) -> None:
         self._slots = slots
         self.changed = changed
 
@@ -129,7 +131,7 @@ def open_view(parts: Iterable[Stored]) -> View:
             names,
         )
         found = cursor.fetchall()
-    slots = {(row[0], row[1]): _Slot(row[2], row[3]) for row in found if not row[4]}
+    slots = {(row[0], row[1]): Slot(row[2], row[3]) for row in found if not row[4]}
     notes = [row[5] for row in found if row[4]]
     for family, key in wanted:
         if ((family, ALL_KEYS) if family in keyed else (family, key)) not in slots:

@@ -6,7 +6,9 @@ touched, however many rows it changed, and nothing when no watched column change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from django.db import connection
 
 # A statement that touches more members than this marks the bitmaps as unusable instead of naming each.
 MOST_LISTED = 50_000
@@ -57,3 +59,29 @@ def remove(family: str, table: str) -> str:
         f"DROP TRIGGER bitmap_{family}_{event} ON {table}; DROP FUNCTION bitmap_{family}_{event}();"
         for event in ("insert", "update", "delete", "truncate")
     )
+
+
+def suspend(tables: Sequence[str]) -> Callable[[], None]:
+    """Stop watching tables that are about to be filled, and drop what is built of them, in the caller's transaction.
+
+    Returns what begins to watch them again. Meanwhile, and until the bitmaps are built anew, the rows answer.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT tgrelid::regclass::text, tgname FROM pg_trigger
+               WHERE tgrelid = ANY(%s::regclass[]) AND tgname LIKE 'bitmap\\_%%' AND NOT tgisinternal""",
+            [list(tables)],
+        )
+        found = cursor.fetchall()
+        for table, name in found:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
+        # After the tables are locked: nobody can build bitmaps from them now.
+        families = {name.removeprefix("bitmap_").rpartition("_")[0] for _, name in found}
+        cursor.execute("DELETE FROM common_bitmapslot WHERE family = ANY(%s)", [list(families)])
+
+    def resume() -> None:
+        with connection.cursor() as cursor:
+            for table, name in found:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
+
+    return resume
