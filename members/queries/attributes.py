@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from members.enums import AttributeType
 from members.models import Attribute
 from members.rules.attributes import PREFIX, read
+from scrm.common import display
 from scrm.common.errors import NotFound
 
 
@@ -74,7 +74,7 @@ def _worded(kind: str, value: Any) -> str:
     if found is None:
         return _plain(value)
     if kind == AttributeType.DATE:
-        return date_format(found, "DATE_FORMAT")
+        return display.day(found)
     if kind == AttributeType.YES_NO:
         return pgettext("answer", "Yes") if found else pgettext("answer", "No")
     return str(found)

@@ -64,14 +64,14 @@ def fields(*, sources: Callable[[], Sequence[Choice]], stores: Callable[[], Sequ
         Field("order.last_at", _("Last order"), ORDERS, FieldType.DATETIME, _order_time("max"),
               windowed=True, params=narrowing, topics=_ORDER, turns=_order_last_turns),
         Field("order.first_at", _("First order"), ORDERS, FieldType.DATETIME, _order_time("min"),
-              windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+              windowed=True, params=narrowing, topics=_ORDER, turns=_purchase_turns),
         Field("order.largest", _("Largest order (net)"), ORDERS, FieldType.MONEY, _order_largest,
-              windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+              windowed=True, params=narrowing, topics=_ORDER, turns=_purchase_turns),
         Field("order.products", _("Different products bought"), ORDERS, FieldType.INTEGER, _bought("l.product_id"),
-              always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+              always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_purchase_turns),
         Field("order.categories", _("Different categories bought"), ORDERS, FieldType.INTEGER,
               _bought("NULLIF(p.category, '')"),
-              always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_order_turns),
+              always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_purchase_turns),
         *event_fields.fields(),
     ]  # fmt: skip
 
@@ -147,6 +147,11 @@ def _order_count_turns(leaf: Leaf, context: Context) -> Sql | None:
 def _order_last_turns(_leaf: Leaf, context: Context) -> Sql | None:
     """The newest order of the window stays the newest until it leaves."""
     return count_turns(_orders(replace(context, window=None)), "o.paid_at", [1], context)
+
+
+def _purchase_turns(_leaf: Leaf, context: Context) -> Sql | None:
+    """Refunds that name no order change nothing here."""
+    return window_turns(_orders(replace(context, window=None)), "o.paid_at", context)
 
 
 def _order_turns(_leaf: Leaf, context: Context) -> Sql | None:

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import DataError, connection, transaction
 from django.utils.translation import gettext as _
 
 from scrm.common import money
+from scrm.common.conditions import patterns
 from scrm.common.conditions.durations import LONGEST, Duration, Window
 from scrm.common.conditions.fields import Field
 from scrm.common.conditions.operators import OPERANDS, FieldType, Operand
@@ -168,17 +168,7 @@ def _day(raw: Any) -> date:
 
 
 def _pattern(raw: Any) -> str:
-    text = read_text(raw)
-    refusal = _("Not a valid pattern.")
-    # Back-references make matching time explode.
-    if re.search(r"\\[0-9]", text):
-        raise ValueError(refusal)
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT '' ~ %s", [text])
-    except DataError:
-        raise ValueError(refusal) from None
-    return text
+    return patterns.check(read_text(raw))
 
 
 def days_before(day: date, days: int) -> date:
