@@ -43,6 +43,7 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
         [
             Item(_("RFM"), "rfm", icon="grid-dots", permission=Permission.ANALYTICS_VIEW),
             Item(_("Lifecycle"), "lifecycle", icon="recycle", permission=Permission.ANALYTICS_VIEW),
+            Item(_("Model tags"), "model_tags", icon="brain", permission=Permission.ANALYTICS_VIEW),
         ],
     ),
     (
@@ -65,6 +66,7 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
             Item(_("Audit log"), "audit_list", icon="history", permission=Permission.AUDIT_VIEW),
             Item(_("Users and roles"), "user_list", icon="user-cog", permission=Permission.SETTINGS),
             Item(_("Stores"), "store_list", icon="building-store", permission=Permission.SETTINGS),
+            Item(_("Custom fields"), "attribute_list", icon="forms", permission=Permission.SETTINGS),
             Item(_("API keys"), "api_key_list", icon="key", permission=Permission.SETTINGS),
         ],
     ),
