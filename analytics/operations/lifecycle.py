@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from dataclasses import asdict, replace
+from datetime import date, datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from analytics.enums import RunState
-from analytics.models import LifecycleModel, LifecycleRun
+from analytics.models import LifecycleModel, LifecycleRun, LifecycleVersion
+from analytics.operations import alerts, following
 from analytics.queries.lifecycle import limits_of
+from analytics.queries.lifecycle_stages import STAGES_SQL, values
+from analytics.queries.rfm_scope import shop_currency
+from analytics.queries.summary import sources
 from analytics.rules.lifecycle import Limits
 from members.operations import timeline
 from scrm.common import clock, jobs
 from scrm.common.access import Actor
-from scrm.common.errors import Conflict, Invalid
+from scrm.common.errors import Conflict, Invalid, NotFound
 from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
-from scrm.common.transactions import atomic
+from scrm.common.transactions import atomic, current_actor
 
 RANGE = 100_000
 SOURCE = "analytics"
-EVENT = "lifecycle.changed"
+EVENTS = {"lifecycle": "lifecycle.changed", "aipl": "aipl.changed"}
+MOST_TYPES = 50
 
 Report = Callable[[int, int], None]
 
@@ -91,15 +96,7 @@ def redefine(*, version: int, limits: Limits) -> LifecycleModel:
 
     Raises `Invalid` (`out_of_range`, `limits_out_of_order`; `field` names the place) and `Conflict` (`stale_version`).
     """
-    for name, value in asdict(limits).items():
-        if not 1 <= value <= 3650:
-            raise Invalid(_("A number from 1 to 3,650 is needed."), code="out_of_range", field=name)
-    if not limits.new_days <= limits.sleeping_days < limits.lost_days:
-        raise Invalid(
-            _("A member is new for no longer than awake, and sleeps before being lost."),
-            code="limits_out_of_order",
-            field="sleeping_days",
-        )
+    limits = checked(limits)
     with atomic():
         _model()
         model = LifecycleModel.objects.select_for_update().order_by("id")[0]
@@ -108,11 +105,47 @@ def redefine(*, version: int, limits: Limits) -> LifecycleModel:
                 _("Somebody else has changed the limits meanwhile. Load the page again and repeat your change."),
                 code="stale_version",
             )
-        for name, value in asdict(limits).items():
+        for name, value in limits.numbers().items():
             setattr(model, name, value)
+        model.activity_types = list(limits.activity_types)
         model.version += 1
         model.save()
+        _keep(model)
     return model
+
+
+def checked(limits: Limits) -> Limits:
+    """The same, with the event types in order. Raises `Invalid` as `redefine` does."""
+    for name, value in limits.numbers().items():
+        if not 1 <= value <= 3650:
+            raise Invalid(_("A number from 1 to 3,650 is needed."), code="out_of_range", field=name)
+    if not limits.new_days <= limits.sleeping_days < limits.lost_days:
+        raise Invalid(
+            _("A member is new for no longer than awake, and sleeps before being lost."),
+            code="limits_out_of_order",
+            field="sleeping_days",
+        )
+    types = tuple(sorted(set(limits.activity_types)))
+    if len(types) > MOST_TYPES or not all(0 < len(key) <= 60 and "\x00" not in key for key in types):
+        raise Invalid(
+            _("At most %(most)s can be named.") % {"most": MOST_TYPES}, code="too_many", field="activity_types"
+        )
+    return replace(limits, activity_types=types)
+
+
+def restore(*, version: int, from_version: int) -> LifecycleModel:
+    """Make what `from_version` was the next version. Raises as `redefine` does, and `NotFound` (`no_such_version`)."""
+    found = LifecycleVersion.objects.filter(version=from_version).first()
+    if found is None:
+        raise NotFound(_("There is no such version."), code="no_such_version")
+    content = {**found.content, "activity_types": tuple(found.content.get("activity_types", ()))}
+    return redefine(version=version, limits=Limits(**content))
+
+
+def _keep(model: LifecycleModel) -> None:
+    LifecycleVersion.objects.update_or_create(
+        version=model.version, defaults={"content": asdict(limits_of(model)), "actor": current_actor().ref}
+    )
 
 
 def fail(*, run_id: int) -> None:
@@ -122,7 +155,10 @@ def fail(*, run_id: int) -> None:
 
 def _model() -> LifecycleModel:
     found = LifecycleModel.objects.order_by("id").first()
-    return found or LifecycleModel.objects.create()
+    if found is None:
+        found = LifecycleModel.objects.create()
+        _keep(found)
+    return found
 
 
 def _open(*, as_of: date, now: datetime) -> LifecycleRun:
@@ -151,101 +187,70 @@ def carry_on(*, run_id: int, report: Report = lambda done, total: None) -> None:
 
 def _carry_on(run_id: int, report: Report) -> None:
     current = LifecycleRun.objects.get(pk=run_id)
-    if current.state != RunState.PUBLISHING:
-        return
-    first = not LifecycleRun.objects.filter(state=RunState.PUBLISHED).exists()
-    limits = limits_of(_model())
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(max(id), 0) FROM members_member")
-        highest = cursor.fetchone()[0]
-    total = max(1, -(-highest // RANGE))
-    changed = 0
-    for number in range(total):
-        changed += _update_range(current, limits, low=number * RANGE, high=(number + 1) * RANGE, log=not first)
-        report(number + 1, total)
+    total = 1
+    if current.state == RunState.PUBLISHING:
+        first = not LifecycleRun.objects.filter(state=RunState.PUBLISHED).exists()
+        limits = limits_of(_model())
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) FROM members_member")
+            highest = cursor.fetchone()[0]
+        total = max(1, -(-highest // RANGE))
+        changed = 0
+        for number in range(total):
+            changed += _update_range(current, limits, low=number * RANGE, high=(number + 1) * RANGE, log=not first)
+            report(number + 1, total)
+        _publish(current, changed)
+    following.follow_lifecycle(run_id=run_id, now=clock.now(), tick=lambda: report(total, total))
+
+
+def _publish(run_: LifecycleRun, changed: int) -> None:
     with atomic(), connection.cursor() as cursor:
         # Merged and erased members have no stage.
         cursor.execute(
             "DELETE FROM analytics_memberstage s USING members_member m"
             " WHERE m.id = s.member_id AND m.status <> 'active'"
         )
-        cursor.execute("SELECT stage, aipl, count(*) FROM analytics_memberstage GROUP BY stage, aipl")
-        stages: dict[str, int] = {}
-        aipl: dict[str, int] = {}
-        for stage, level, count in cursor.fetchall():
-            stages[stage] = stages.get(stage, 0) + count
-            aipl[level] = aipl.get(level, 0) + count
-        LifecycleRun.objects.filter(pk=run_id, state=RunState.PUBLISHING).update(
-            state=RunState.PUBLISHED,
-            published_at=clock.now(),
-            changed=changed,
-            distribution={"stages": stages, "aipl": aipl, "members": sum(stages.values())},
+        run_.distribution = _distribution(cursor, run_.as_of)
+        run_.changed, run_.state, run_.published_at = changed, RunState.PUBLISHED, clock.now()
+        if LifecycleRun.objects.filter(pk=run_.pk, state=RunState.PUBLISHING).update(
+            distribution=run_.distribution, changed=changed, state=run_.state, published_at=run_.published_at
+        ):
+            alerts.judge_lifecycle(run_, now=run_.published_at)
+
+
+def _distribution(cursor: CursorWrapper, as_of: date) -> dict[str, Any]:
+    """Members, net amounts and median days per stage and per AIPL stage, of everybody."""
+    currency = shop_currency()
+    ids = [row.id for row in sources() if row.currency == currency]
+    # What summaries hold is in the shop's currency when there is no other.
+    if len(ids) == len(sources()):
+        amounts = "SELECT member_id, net_amount AS net FROM members_membersummary WHERE net_amount <> 0"
+    else:
+        amounts = (
+            "SELECT member_id, sum(net_amount)::bigint AS net FROM members_order"
+            " WHERE counts AND source_id = ANY(%(sources)s) GROUP BY member_id"
         )
-
-
-# Stages of the members in (low, high], as analytics/rules/lifecycle.py decides. A comeback needs an order in the last
-# `returned_days` and a first one `lost_days` before it: only for those few the orders themselves are looked at.
-STAGES_SQL = """
-    SELECT d.member_id, d.stage, d.aipl,
-        CASE d.stage
-            WHEN 'prospect' THEN d.joined_on
-            WHEN 'new' THEN d.first_on
-            WHEN 'active' THEN d.first_on + %(new_days)s
-            WHEN 'sleeping' THEN d.last_on + %(sleeping_days)s
-            WHEN 'lost' THEN d.last_on + %(lost_days)s
-            ELSE d.comeback_on
-        END AS entered_on,
-        CASE d.aipl WHEN 'awareness' THEN d.joined_on WHEN 'interest' THEN d.last_event_on
-                    WHEN 'purchase' THEN d.first_on ELSE d.last_on END AS aipl_entered_on
-    FROM (
-        SELECT b.*,
-            CASE
-                WHEN b.first_on IS NULL OR b.last_on IS NULL THEN 'prospect'
-                WHEN %(as_of)s - b.last_on >= %(lost_days)s THEN 'lost'
-                WHEN %(as_of)s - b.last_on >= %(sleeping_days)s THEN 'sleeping'
-                WHEN b.comeback_on IS NOT NULL THEN 'returned'
-                WHEN %(as_of)s - b.first_on < %(new_days)s THEN 'new'
-                ELSE 'active'
-            END AS stage,
-            CASE
-                WHEN b.order_count >= greatest(%(loyal_orders)s, 1) THEN 'loyalty'
-                WHEN b.order_count > 0 THEN 'purchase'
-                WHEN %(as_of)s - b.last_event_on < %(interest_days)s THEN 'interest'
-                ELSE 'awareness'
-            END AS aipl
-        FROM (
-            SELECT m.id AS member_id,
-                (m.joined_at AT TIME ZONE %(zone)s)::date AS joined_on,
-                (s.first_order_at AT TIME ZONE %(zone)s)::date AS first_on,
-                (s.last_order_at AT TIME ZONE %(zone)s)::date AS last_on,
-                (s.last_event_at AT TIME ZONE %(zone)s)::date AS last_event_on,
-                coalesce(s.order_count, 0) AS order_count,
-                CASE WHEN s.last_order_at >= %(recent_from)s
-                      AND s.last_order_at - s.first_order_at > make_interval(days => %(lost_days)s - 2) THEN (
-                    SELECT max(g.paid_on) FROM (
-                        SELECT (paid_at AT TIME ZONE %(zone)s)::date AS paid_on,
-                               (lag(paid_at) OVER (ORDER BY paid_at) AT TIME ZONE %(zone)s)::date AS before_on
-                        FROM members_order o WHERE o.member_id = m.id AND o.counts
-                    ) g
-                    WHERE g.paid_on - g.before_on >= %(lost_days)s AND %(as_of)s - g.paid_on < %(returned_days)s
-                ) END AS comeback_on
-            FROM members_member m LEFT JOIN members_membersummary s ON s.member_id = m.id
-            WHERE m.id > %(low)s AND m.id <= %(high)s AND m.status = 'active'
-        ) b
-    ) d
-"""
+    found: dict[str, Any] = {"net": {}, "days": {}, "currency": currency}
+    for part, column, since in (("stages", "stage", "stage_since"), ("aipl", "aipl", "aipl_since")):
+        cursor.execute(
+            f"""
+            SELECT s.{column}, count(*), coalesce(sum(a.net), 0)::bigint,
+                   percentile_cont(0.5) WITHIN GROUP (ORDER BY %(as_of)s - s.{since})
+            FROM analytics_memberstage s LEFT JOIN ({amounts}) a ON a.member_id = s.member_id
+            GROUP BY s.{column}
+            """,  # fixed columns
+            {"sources": ids, "as_of": as_of},
+        )
+        rows = cursor.fetchall()
+        found[part] = {key: members for key, members, _net, _days in rows}
+        found["net"][part] = {key: net for key, _members, net, _days in rows}
+        found["days"][part] = {key: round(days, 1) for key, _members, _net, days in rows}
+    return {**found, "members": sum(found["stages"].values())}
 
 
 def _update_range(run_: LifecycleRun, limits: Limits, *, low: int, high: int, log: bool) -> int:
     """Write the stages that differ in one range, their changes and their timeline events."""
-    values: dict[str, Any] = {
-        **asdict(limits),
-        "as_of": run_.as_of,
-        "zone": settings.TIME_ZONE,
-        "recent_from": clock.day_start(run_.as_of - timedelta(days=limits.returned_days)),
-        "low": low,
-        "high": high,
-    }
+    parameters = values(limits, as_of=run_.as_of, low=low, high=high)
     with atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
         # A member whose former stage is known entered the new one on the day of the run that sees it.
@@ -263,7 +268,7 @@ def _update_range(run_: LifecycleRun, limits: Limits, *, low: int, high: int, lo
                 aipl_since = CASE WHEN s.aipl = excluded.aipl THEN s.aipl_since ELSE %(as_of)s END
             RETURNING s.member_id, coalesce(old.stage, ''), new.stage, coalesce(old.aipl, ''), new.aipl
             """,  # a constant
-            values,
+            parameters,
         )
         rows = cursor.fetchall()
         if log and rows:
@@ -292,12 +297,14 @@ def _log(run_: LifecycleRun, rows: list[tuple[int, str, str, str, str]]) -> None
         )
     now = clock.now()
     at = min(now, clock.day_end(run_.as_of))
-    timeline.append(
-        source=SOURCE,
-        type=EVENT,
-        rows=[
-            (member_id, f"{kind}:{run_.pk}", at, {"kind": kind, "before": before, "after": after})
-            for member_id, kind, before, after in moves
-        ],
-        now=now,
-    )
+    for wanted, event in EVENTS.items():
+        timeline.append(
+            source=SOURCE,
+            type=event,
+            rows=[
+                (member_id, f"{kind}:{run_.pk}", at, {"kind": kind, "before": before, "after": after})
+                for member_id, kind, before, after in moves
+                if kind == wanted
+            ],
+            now=now,
+        )

@@ -7,6 +7,7 @@ dead helper loses nothing. Publication is one transaction: readers see the forme
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import date, datetime
 
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from analytics.enums import RunState
 from analytics.models import RfmModel, RfmRun
-from analytics.operations import rfm_publication
+from analytics.operations import alerts, following, rfm_publication
 from scrm.common import clock, jobs
 from scrm.common.access import Actor
 from scrm.common.audit import record
@@ -142,11 +143,13 @@ def _carry_on(run_id: int, report: Report, hint: Hint | None) -> None:
     while True:
         current = RfmRun.objects.get(pk=run_id)
         if current.state not in OPEN:
+            steps = current.ranges_total + 1
+            following.follow_rfm(run_id=run_id, now=clock.now(), tick=functools.partial(report, steps, steps))
             return
         missing = sorted(set(range(current.ranges_total)) - set(current.ranges_done))
         if not missing and publish(run_id=run_id):
             report(current.ranges_total + 1, current.ranges_total + 1)
-            return
+            continue
         for number in missing[1:] if hint else ():
             hint(number)  # type: ignore[misc]
         left = []
@@ -192,6 +195,7 @@ def publish(*, run_id: int) -> bool:
             RfmRun.objects.filter(pk=run_id).update(ranges_done=[])
             return False
         rfm_publication.publish(cursor, current, now=clock.now())
+        alerts.judge_rfm(current, now=clock.now())
     return True
 
 

@@ -18,6 +18,7 @@ from analytics.rules import rfm_scope
 from scrm.common.access import Actor, DataScope
 from scrm.common.errors import Conflict, Forbidden, Invalid, NotFound
 from scrm.common.transactions import atomic, current_actor
+from tags.operations import watches
 
 DEFAULT_NAME = "标准 RFM"
 # A nightly run each: more would not be done by morning, and nobody reads so many.
@@ -179,7 +180,7 @@ def bring_back(*, model_id: int) -> RfmModel:
     return model
 
 
-def make_default(*, model_id: int) -> RfmModel:
+def make_default(*, model_id: int, now: datetime) -> RfmModel:
     """What pages, segments and tags mean when they name no model."""
     with atomic():
         model = _get(model_id, lock=True)
@@ -188,6 +189,8 @@ def make_default(*, model_id: int) -> RfmModel:
         RfmModel.objects.filter(Q(is_default=True) & ~Q(pk=model.pk)).update(is_default=False)
         model.is_default = True
         model.save()
+    # Conditions that name no model now mean this one.
+    watches.reconsider(topics={"rfm"}, now=now)
     return model
 
 

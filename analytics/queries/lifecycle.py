@@ -9,20 +9,33 @@ from typing import Any
 from django.db import connection
 
 from analytics.enums import AiplStage, RunState, Stage
-from analytics.models import LifecycleModel, LifecycleRun
+from analytics.models import LifecycleModel, LifecycleRun, LifecycleVersion
 from analytics.rules.lifecycle import Limits
 from members.queries import scopes
 from scrm.common.access import Actor, DataScope
 
 
 def limits_of(model: LifecycleModel) -> Limits:
-    return Limits(**{field.name: getattr(model, field.name) for field in fields(Limits)})
+    values = {field.name: getattr(model, field.name) for field in fields(Limits)}
+    return Limits(**{**values, "activity_types": tuple(model.activity_types)})
 
 
 def current_limits() -> tuple[int, Limits]:
     """(version, limits)."""
     model = LifecycleModel.objects.order_by("id").first() or LifecycleModel()
     return model.version, limits_of(model)
+
+
+def versions() -> list[LifecycleVersion]:
+    """Every version of the limits, newest first."""
+    return list(LifecycleVersion.objects.order_by("-version"))
+
+
+def activity_choices() -> list[tuple[str, str]]:
+    """Event types that can show interest: those from outside."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key, key FROM members_eventtype ORDER BY key LIMIT 500")
+        return list(cursor.fetchall())
 
 
 def open_run() -> LifecycleRun | None:
@@ -40,13 +53,20 @@ def runs(limit: int = 10) -> list[LifecycleRun]:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """Members per stage and per AIPL stage, of those whom the actor sees."""
+    """Members per stage and per AIPL stage, of those whom the actor sees.
+
+    `net` (net amounts of all time in minor units) and `days` (median days in the stage so far) are known for everybody
+    only, and keyed like the counts.
+    """
 
     stages: dict[str, int]
     aipl: dict[str, int]
     members: int
     as_of: Any = None
     published_at: datetime | None = None
+    net: dict[str, dict[str, int]] | None = None
+    days: dict[str, dict[str, float]] | None = None
+    currency: str = "CNY"
 
     def share(self, count: int) -> float:
         return round(100 * count / self.members, 1) if self.members else 0.0
@@ -63,7 +83,17 @@ def distribution(*, actor: Actor) -> Distribution:
         found_stages, found_aipl = _count(actor)
     stages = {stage: found_stages.get(stage, 0) for stage in Stage.values}
     aipl = {stage: found_aipl.get(stage, 0) for stage in AiplStage.values}
-    return Distribution(stages, aipl, sum(stages.values()), run.as_of, run.published_at)
+    everybody = run.distribution if actor.scope == DataScope.ALL else {}
+    return Distribution(
+        stages,
+        aipl,
+        sum(stages.values()),
+        run.as_of,
+        run.published_at,
+        net=everybody.get("net"),
+        days=everybody.get("days"),
+        currency=run.distribution.get("currency", "CNY"),
+    )
 
 
 def _count(actor: Actor) -> tuple[dict[str, int], dict[str, int]]:

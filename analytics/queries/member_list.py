@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.enums import AiplStage, RfmClass, RfmLayer, Stage
 from analytics.models import MemberStage, RfmModel, RfmScore
+from analytics.queries import lifecycle_moves, rfm, rfm_moves
 from scrm.common import panels
 from scrm.common.member_filters import Filter, Group, Kind, Members, Test, Values, register
 from scrm.common.panels import Badge
@@ -29,7 +31,7 @@ def _choices(enum: Any) -> list[tuple[str, str]]:
 
 
 def model_options() -> Sequence[tuple[str, str]]:
-    return [(str(row.pk), row.name) for row in RfmModel.objects.order_by("-is_default", "name")]
+    return [(str(row.pk), row.name) for row in rfm.models()]
 
 
 def _digits() -> list[tuple[str, str]]:
@@ -39,11 +41,14 @@ def _digits() -> list[tuple[str, str]]:
 STAGE = Filter("stage", _("Lifecycle stage"), multiple=True, options=lambda: _choices(Stage))
 AIPL = Filter("aipl", _("AIPL stage"), multiple=True, options=lambda: _choices(AiplStage))
 CLASS = Filter("rfm_class", _("RFM class"), multiple=True, options=lambda: _choices(RfmClass))
-LAYER = Filter("rfm_layer", _("RFM layer"), multiple=True, options=lambda: _choices(RfmLayer))
+LAYER = Filter("rfm_layer", _("RFM layer"), multiple=True, options=lambda: rfm.layer_choices())
 SCORES = {
     name: Filter(f"rfm_{name}", label, Kind.CHOICE, options=_digits, linked_only=True)
     for name, label in (("r", _("R score")), ("f", _("F score")), ("m", _("M score")))
 }
+# Who moved: model.run.run.layer|class.before.after, and run.run.lifecycle|aipl.before.after; "" is nowhere.
+RFM_MOVED = Filter("rfm_moved", _("Moved between RFM runs"), linked_only=True)
+STAGE_MOVED = Filter("stage_moved", _("Moved between stages"), linked_only=True)
 MODEL = Filter("rfm_model", _("RFM model"), options=model_options, linked_only=True)
 
 
@@ -76,7 +81,10 @@ def narrow_scores(values: Values, as_of: datetime) -> Members | Test:
     if classes := values.get("rfm_class"):
         tests.append("s.rfm_class = ANY(%s)")
         params.append(_known(CLASS, classes, RfmClass.values))
-    layers = _known(LAYER, values.get("rfm_layer", []), RfmLayer.values)
+    # A layer that only an earlier version had may still have members until the next run.
+    layers = list(values.get("rfm_layer", []))
+    if any(not re.fullmatch(r"[a-z][a-z0-9_]{0,19}", layer) for layer in layers):
+        raise LAYER.refusal(layers[0])
     if layers:
         tests.append("s.layer = ANY(%s)")
         params.append(layers)
@@ -98,6 +106,34 @@ def _model_id(raw: str | None) -> int:
     if not (raw.isascii() and raw.isdigit()) or len(raw) > 18:
         raise MODEL.refusal(raw)
     return int(raw)
+
+
+def narrow_rfm_moves(values: Values, as_of: datetime) -> Members:
+    """Members who were in one class or layer at one run and in another at a later one."""
+    raw = values["rfm_moved"]
+    match = re.fullmatch(
+        r"(\d{1,18})\.(\d{1,18})\.(\d{1,18})\.(layer|class)\.([a-z0-9_]*)\.([a-z0-9_]*)", raw, re.ASCII
+    )
+    if match is None:
+        raise RFM_MOVED.refusal(raw)
+    model, earlier, later, kind, before, after = match.groups()
+    sql, params = rfm_moves.movers_sql(
+        model_id=int(model), earlier_id=int(earlier), later_id=int(later), kind=kind, before=before, after=after
+    )
+    return Members(sql, params)
+
+
+def narrow_stage_moves(values: Values, as_of: datetime) -> Members:
+    """Members who were in one stage at one run and in another at a later one."""
+    raw = values["stage_moved"]
+    match = re.fullmatch(r"(\d{1,18})\.(\d{1,18})\.(lifecycle|aipl)\.([a-z_]*)\.([a-z_]*)", raw, re.ASCII)
+    if match is None:
+        raise STAGE_MOVED.refusal(raw)
+    earlier, later, kind, before, after = match.groups()
+    sql, params = lifecycle_moves.movers_sql(
+        earlier_id=int(earlier), later_id=int(later), kind=kind, before=before, after=after
+    )
+    return Members(sql, params)
 
 
 def row_stages(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
@@ -124,5 +160,7 @@ def row_classes(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
 
 register(Group("stages", _("Lifecycle"), [STAGE, AIPL], narrow_stages))
 register(Group("scores", _("RFM"), [CLASS, LAYER, *SCORES.values(), MODEL], narrow_scores))
+register(Group("rfm_moves", _("RFM"), [RFM_MOVED], narrow_rfm_moves))
+register(Group("stage_moves", _("Lifecycle"), [STAGE_MOVED], narrow_stage_moves))
 panels.register_rows("stage", row_stages)
 panels.register_rows("rfm", row_classes)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from analytics.queries.summary import sources
+from analytics.queries.summary import sources as sources
 from analytics.rules import rfm_scope
 from scrm.common.errors import Invalid
 

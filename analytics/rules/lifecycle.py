@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
 from analytics.enums import AiplStage, Stage
@@ -15,7 +15,10 @@ from analytics.enums import AiplStage, Stage
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Day limits and, for AIPL, the number of orders from which a buyer is loyal."""
+    """Day limits; for AIPL, the number of orders from which a buyer is loyal and which events show interest.
+
+    Without `activity_types` every event of the member's own shows interest.
+    """
 
     new_days: int = 30
     sleeping_days: int = 90
@@ -23,6 +26,11 @@ class Limits:
     returned_days: int = 30
     loyal_orders: int = 3
     interest_days: int = 30
+    activity_types: tuple[str, ...] = ()
+
+    def numbers(self) -> dict[str, int]:
+        """The limits without the event types."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "activity_types"}
 
 
 def returned_on(ordered_on: Sequence[date], *, as_of: date, limits: Limits) -> date | None:

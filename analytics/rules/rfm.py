@@ -23,19 +23,23 @@ from typing import Any
 
 from analytics.enums import RfmClass
 from analytics.rules.rfm_layers import (
-    LAYERS11,
-    Label,
-    Layer,
-    dump_classes,
-    dump_layers,
-    parse_classes,
-    parse_layers,
+    LAYERS11 as LAYERS11,
 )
 from analytics.rules.rfm_layers import (
     SCORES as SCORES,
 )
 from analytics.rules.rfm_layers import (
     BadDefinition as BadDefinition,
+)
+from analytics.rules.rfm_layers import (
+    Label,
+    Layer,
+    dump_classes,
+    parse_classes,
+    parse_layers,
+)
+from analytics.rules.rfm_layers import (
+    dump_layers as dump_layers,
 )
 
 DIMENSIONS = ("r", "f", "m")
@@ -54,6 +58,7 @@ CLASSES: dict[tuple[bool, bool, bool], RfmClass] = {
     (False, True, False): RfmClass.GENERAL_KEEP,
     (False, False, False): RfmClass.GENERAL_WIN_BACK,
 }
+CLASSES_BY_KEY = {entry.value: entry for entry in RfmClass}
 
 
 @dataclass(frozen=True, slots=True)

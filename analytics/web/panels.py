@@ -7,7 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from analytics.queries import rfm, scores
-from analytics.web.presentation import CLASS_TONES, STAGE_TONES
+from analytics.web.presentation import STAGE_TONES
 from scrm.common import palette, panels
 from scrm.common.access import Actor, ConsoleRequest, Permission
 
@@ -20,7 +20,6 @@ def member_scores(request: ConsoleRequest, member_id: int) -> tuple[str, dict[st
     return "analytics/member_scores.html", {
         "found": found,
         "stage_tone": STAGE_TONES.get(found.stage, "grey") if found.stage else "",
-        "class_tones": {entry.model.pk: CLASS_TONES.get(entry.rfm_class or "", "grey") for entry in found.scores},
         "may_open": request.actor.may(Permission.ANALYTICS_VIEW),
     }
 

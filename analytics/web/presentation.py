@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,11 +12,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from analytics.enums import AiplStage, RfmClass, RfmLayer, Stage
-from analytics.models import RfmModel
+from analytics.models import LifecycleVersion
 from analytics.queries.lifecycle import Distribution
-from analytics.queries.rfm import Board, Moves, Part
-from analytics.rules import rfm as rules
+from analytics.queries.lifecycle_moves import Preview, Transition
 from analytics.rules.lifecycle import Limits
+from analytics.rules.moves import Matrix
+from analytics.rules.rfm_layers import CLASS_TONES as CLASS_TONES
 
 CLASS_ADVICE: dict[str, str | Promise] = {
     RfmClass.CHAMPION: _(
@@ -30,12 +32,6 @@ CLASS_ADVICE: dict[str, str | Promise] = {
     RfmClass.GENERAL_DEVELOP: _("New or occasional. Welcome them and lead them to the second order."),
     RfmClass.GENERAL_KEEP: _("Used to buy often, small baskets, now quiet. Remind them with new arrivals."),
     RfmClass.GENERAL_WIN_BACK: _("Quiet, seldom, little. Reach them only by cheap channels."),
-}
-CLASS_TONES: dict[str, str] = {
-    RfmClass.CHAMPION: "green",
-    RfmClass.DEVELOP: "jade",
-    RfmClass.KEEP: "violet",
-    RfmClass.WIN_BACK: "red",
 }
 LAYER_ADVICE: dict[str, str | Promise] = {
     RfmLayer.CHAMPIONS: _("Reward them; let them be the first to know."),
@@ -66,97 +62,18 @@ def members_url(**narrow: str) -> str:
     return f"{reverse('member_list')}?{urlencode(narrow)}"
 
 
-def segment_url(*leaves: tuple[str, str, Any]) -> str:
-    """The page that makes a segment of these conditions, all of them."""
-    tree = {"all": [{"field": field, "op": op, "value": value} for field, op, value in leaves]}
+def segment_url(*leaves: tuple[str, str, Any], model: int | None = None) -> str:
+    """The page that makes a segment of these conditions, all of them; by scores of a model unless of the default."""
+    named: dict[str, Any] = {} if model is None else {"with": {"model": model}}
+    tree = {"all": [{"field": field, "op": op, "value": value, **named} for field, op, value in leaves]}
     return f"{reverse('segment_new')}?{urlencode({'condition': json.dumps(tree, separators=(',', ':'))})}"
 
 
-def board(found: Board, model: RfmModel, show: str, *, may_save: bool) -> dict[str, Any]:
-    """The matrix (R down from 5, F rightwards), class cards and layer rows with their links.
-
-    Segments speak of the default model only, so others offer no "save as segment".
-    """
-    of_model = {} if model.is_default else {"rfm_model": str(model.pk)}
-    savable = may_save and model.is_default
-    peak = max((getattr(part, show) for part in found.cells.values()), default=0)
-
-    def cell(r: int, f: int) -> dict[str, Any]:
-        part = found.cells[r, f]
-        return {
-            "r": r,
-            "f": f,
-            "part": part,
-            "shade": _shade(getattr(part, show), peak),
-            "href": members_url(rfm_r=str(r), rfm_f=str(f), **of_model),
-            "segment": segment_url(("rfm.r", "eq", r), ("rfm.f", "eq", f)) if savable and part.members else "",
-        }
-
-    return {
-        "matrix": [{"r": r, "cells": [cell(r, f) for f in rules.SCORES]} for r in reversed(rules.SCORES)],
-        "f_scores": rules.SCORES,
-        "class_cards": [
-            {
-                "label": class_.label,
-                "key": class_.value,
-                "tone": CLASS_TONES.get(class_, "grey"),
-                "advice": CLASS_ADVICE[class_],
-                "part": found.classes[class_.value],
-                "net_share": _ratio(found.classes[class_.value], found),
-                "href": members_url(rfm_class=class_.value, **of_model),
-                "segment": segment_url(("rfm.class", "in", [class_.value])) if savable else "",
-            }
-            for class_ in RfmClass
-        ],
-        "layer_rows": [
-            {
-                "label": layer.label,
-                "key": layer.value,
-                "advice": LAYER_ADVICE[layer],
-                "part": found.layers[layer.value],
-                "net_share": _ratio(found.layers[layer.value], found),
-                "href": members_url(rfm_layer=layer.value, **of_model),
-                "segment": segment_url(("rfm.layer", "in", [layer.value])) if savable else "",
-            }
-            for layer in RfmLayer
-        ],
-        "dimensions": [
-            {
-                "name": name.upper(),
-                "cuts": found.cuts.get(name, []),
-                "middle": found.middles.get(name, {}).get("value"),
-                "is_money": name == "m",
-            }
-            for name in rules.DIMENSIONS
-        ],
-    }
-
-
-def _ratio(part: Part, found: Board) -> float:
-    return part.net / found.net if found.net else 0.0
-
-
-def _shade(value: int, peak: int) -> str:
+def cell_style(value: int, peak: int) -> str:
     """One of six shades by the share of the largest cell; only an empty cell has the lightest."""
     if value <= 0 or peak <= 0:
         return "q0"
     return f"q{min(5, 1 + 5 * value // (peak + 1))}"
-
-
-def moves(found: Moves) -> list[dict[str, Any]]:
-    """The moves as a list, most members first."""
-    rows: list[dict[str, Any]] = [
-        {
-            "before": RfmLayer(before).label,
-            "after": RfmLayer(after).label,
-            "members": members,
-            "better": list(RfmLayer.values).index(after) < list(RfmLayer.values).index(before),
-        }
-        for before, counts in found.rows
-        for after, members in zip(found.columns, counts, strict=True)
-        if members
-    ]
-    return sorted(rows, key=lambda row: -row["members"])[:15]
 
 
 def stages(found: Distribution, limits: Limits, *, may_save: bool) -> dict[str, Any]:
@@ -184,6 +101,9 @@ def stages(found: Distribution, limits: Limits, *, may_save: bool) -> dict[str, 
     }
 
     def card(entry: Stage | AiplStage, count: int, key: str, field: str) -> dict[str, Any]:
+        part = "stages" if isinstance(entry, Stage) else "aipl"
+        net, days_in = (found.net or {}).get(part, {}), (found.days or {}).get(part, {})
+        whole = sum(net.values())
         text = str(rules_in_words[entry])
         return {
             "label": entry.label,
@@ -192,6 +112,9 @@ def stages(found: Distribution, limits: Limits, *, may_save: bool) -> dict[str, 
             "rule": text % {"days": days[entry]} if entry in days else text,
             "count": count,
             "share": count / found.members if found.members else None,
+            "net": net.get(entry.value),
+            "net_share": net.get(entry.value, 0) / whole if whole else None,
+            "days": days_in.get(entry.value),
             "href": members_url(**{key: entry.value}),
             "segment": segment_url((field, "in", [entry.value])) if may_save else "",
         }
@@ -206,3 +129,110 @@ def stages(found: Distribution, limits: Limits, *, may_save: bool) -> dict[str, 
             "horizontal": True,
         },
     }
+
+
+def lifecycle_tabs(active: str) -> list[dict[str, Any]]:
+    """The parts of the lifecycle page."""
+    pages = [
+        ("stages", _("Stages"), reverse("lifecycle")),
+        ("moves", _("Transitions"), reverse("lifecycle_moves")),
+    ]
+    return [{"label": label, "href": href, "active": key == active} for key, label, href in pages]
+
+
+def stage_label(kind: str, key: str) -> str:
+    """The stage in the reader's language; "" is who was not a member yet."""
+    if not key:
+        return str(_("Not a member yet"))
+    return str(Stage(key).label if kind == "lifecycle" else AiplStage(key).label)
+
+
+def transition(found: Transition) -> dict[str, Any]:
+    """The transition matrix with rates and links, and its Sankey diagram."""
+    matrix, kind = found.matrix, found.kind
+    used = [key for key in matrix.keys if matrix.before[key] or matrix.after[key]]
+
+    def href(before: str, after: str) -> str:
+        return members_url(stage_moved=f"{found.earlier.pk}.{found.later.pk}.{kind}.{before}.{after}")
+
+    return {
+        "rows": [
+            {
+                "label": stage_label(kind, before),
+                "total": matrix.before[before],
+                "cells": [
+                    {
+                        "members": matrix.counts.get((before, after), 0),
+                        "share": matrix.share(before, after),
+                        "href": href(before, after) if before or before != after else "",
+                        "stays": before == after,
+                    }
+                    for after in used
+                ],
+            }
+            for before in used
+        ],
+        "columns": [{"label": stage_label(kind, key), "total": matrix.after[key]} for key in used],
+        "moved": matrix.moved,
+        "stayed": matrix.stayed,
+        "sankey": sankey([(stage_label(kind, key), key) for key in used], matrix.counts),
+    }
+
+
+def lifecycle_preview(found: Preview) -> dict[str, Any]:
+    """Members per stage before and after, and who would move."""
+
+    def part(kind: str, matrix: Matrix) -> dict[str, Any]:
+        rows = [
+            {
+                "label": stage_label(kind, key),
+                "before": matrix.before[key],
+                "after": matrix.after[key],
+                "change": (matrix.after[key] - matrix.before[key]) / matrix.before[key] if matrix.before[key] else None,
+            }
+            for key in matrix.keys
+            if key
+        ]
+        return {"heading": "AIPL" if kind == "aipl" else _("Stages"), "rows": rows, "moved": matrix.moved}
+
+    return {"preview": found, "parts": [part("lifecycle", found.stages), part("aipl", found.aipl)]}
+
+
+def limit_versions(rows: Sequence[LifecycleVersion]) -> list[dict[str, Any]]:
+    """Versions of the limits, newest first, each with what it changed."""
+    found = []
+    for row, former in zip(rows, [*rows[1:], None], strict=True):
+        changes = [
+            {"label": LIMIT_LABELS[name], "before": former.content.get(name), "after": value}
+            for name, value in row.content.items()
+            if former is not None and former.content.get(name) != value and name in LIMIT_LABELS
+        ]
+        found.append({"version": row, "changes": changes})
+    return found
+
+
+def sankey(names: list[tuple[str, str]], counts: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    """Data of a Sankey diagram: each name left as it was, right as it is (told apart by an invisible character)."""
+    labels = {key: text for text, key in names}
+    left = [key for key in labels if any(counts.get((key, other)) for other in labels)]
+    right = [key for key in labels if any(counts.get((other, key)) for other in labels)]
+    return {
+        "nodes": [{"name": labels[key]} for key in left] + [{"name": labels[key] + "\u200b"} for key in right],
+        "links": [
+            {"source": labels[before], "target": labels[after] + "\u200b", "value": members}
+            for (before, after), members in counts.items()
+            if members and before in labels and after in labels
+        ],
+        "format": "count",
+    }
+
+
+LIMIT_LABELS: dict[str, str | Promise] = {
+    "new_days": _("New customer: days since the first order, fewer than"),
+    "sleeping_days": _("Sleeping: days without an order, from"),
+    "lost_days": _("Lost: days without an order, from"),
+    "returned_days": _("Returned: days since coming back from lost, fewer than"),
+    "loyal_orders": _("Loyalty (AIPL): paid orders, from"),
+    "interest_days": _("Interest (AIPL): days since the last activity, fewer than"),
+    "activity_types": _("Interest (AIPL): which events show it"),
+}

@@ -1,8 +1,7 @@
-"""The RFM and lifecycle pages."""
+"""The RFM pages that show: overview, migration, versions; and the run that a person starts."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from django.contrib import messages
@@ -10,26 +9,40 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from analytics.models import RfmModel
-from analytics.operations import lifecycle as lifecycle_operations
 from analytics.operations import rfm as rfm_operations
-from analytics.operations import rfm_models
-from analytics.queries import lifecycle as lifecycle_queries
-from analytics.queries import rfm as rfm_queries
-from analytics.web import presentation
-from analytics.web.forms import DefinitionForm, LimitsForm, RunForm
+from analytics.queries import alerts as alert_queries
+from analytics.queries import rfm as queries
+from analytics.queries import rfm_moves, rfm_versions
+from analytics.web import rfm_presentation as presentation
+from analytics.web.forms import RunForm
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 
 
-def _model(raw: str | None) -> RfmModel | None:
-    """The model that `?model=` names; 404 for one that is not there."""
+def number(raw: str | None) -> int | None:
+    """The id in an address; None without one. 404 for what cannot be one."""
     if not raw:
-        return rfm_queries.find_model()
-    model = rfm_queries.find_model(int(raw)) if raw.isascii() and raw.isdigit() and len(raw) < 19 else None
+        return None
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 19):
+        raise Http404
+    return int(raw)
+
+
+def find_model(model_id: int | None) -> RfmModel | None:
+    """The model of an address, the default one without; 404 for one that is not there."""
+    model = queries.find_model(model_id)
+    if model is None and model_id is not None:
+        raise Http404
+    return model
+
+
+def model_of(model_id: int) -> RfmModel:
+    """The model of that id; 404 without it."""
+    model = queries.find_model(model_id)
     if model is None:
         raise Http404
     return model
@@ -37,23 +50,71 @@ def _model(raw: str | None) -> RfmModel | None:
 
 @page(allow=Permission.ANALYTICS_VIEW)
 def rfm(request: ConsoleRequest) -> HttpResponse:
-    """Matrix, classes and layers of one model: `?model=`, and `?show=net` for amounts instead of members."""
-    model = _model(request.GET.get("model"))
-    context: dict[str, Any] = {"models": rfm_queries.models(), "model": model, "run_form": RunForm()}
+    """Matrix, classes and layers of one model: `?model=`, `?show=net|value` for amounts, `?m=` for one M score."""
+    model = find_model(number(request.GET.get("model")))
+    context: dict[str, Any] = {"models": queries.models(), "model": model, "run_form": RunForm()}
     if model is not None:
-        board = rfm_queries.board(actor=request.actor, model=model)
+        board = queries.board(actor=request.actor, model=model)
         context |= {
             "board": board,
-            "open_run": rfm_queries.open_run(model),
-            "runs": rfm_queries.runs(model).order_by("-id")[:10],
+            "open_run": queries.open_run(model),
+            "runs": queries.runs(model).order_by("-id")[:10],
             "may_run": request.actor.may(Permission.ANALYTICS_RUN),
+            "alerts": alert_queries.recent(actor=request.actor, model_id=model.pk),
+            "tabs": presentation.tabs(model, "board"),
         }
         if board is not None:
-            show = "net" if request.GET.get("show") == "net" else "members"
-            moves = rfm_queries.moves(actor=request.actor, model=model)
-            context |= presentation.board(board, model, show, may_save=request.actor.may(Permission.SEGMENTS_EDIT))
-            context |= {"show": show, "moves": moves, "moved": presentation.moves(moves) if moves else None}
+            show = request.GET.get("show", "")
+            show = show if show in presentation.SHOWS else "members"
+            m = request.GET.get("m", "")
+            context |= presentation.board(
+                board,
+                model,
+                show,
+                int(m) if m in ("1", "2", "3", "4", "5") else None,
+                may_save=request.actor.may(Permission.SEGMENTS_EDIT),
+            )
+            context |= {"show": show, "m": m, "m_scores": ["", "5", "4", "3", "2", "1"]}
     return render(request, "analytics/rfm.html", context)
+
+
+@page(allow=Permission.ANALYTICS_VIEW)
+def rfm_migration(request: ConsoleRequest, model_id: int) -> HttpResponse:
+    """Who moved between two runs: `?earlier=`, `?later=`, `?kind=layer|class`; the last two runs by default."""
+    model = model_of(model_id)
+    kind = "class" if request.GET.get("kind") == "class" else "layer"
+    context: dict[str, Any] = {
+        "model": model,
+        "kind": kind,
+        "runs": rfm_moves.published(model),
+        "tabs": presentation.tabs(model, "migration"),
+    }
+    try:
+        found = rfm_moves.between(
+            actor=request.actor,
+            model=model,
+            earlier_id=number(request.GET.get("earlier")),
+            later_id=number(request.GET.get("later")),
+            kind=kind,
+        )
+    except DomainError as error:
+        return render(request, "analytics/rfm_migration.html", {**context, "error": str(error)}, status=error.status)
+    if found is not None:
+        context |= {"found": found, **presentation.migration(found, model)}
+    return render(request, "analytics/rfm_migration.html", context)
+
+
+@page(allow=Permission.ANALYTICS_VIEW)
+def rfm_versions_page(request: ConsoleRequest, model_id: int) -> HttpResponse:
+    """What the model computes now, and every version it had: who, when, what changed."""
+    model = model_of(model_id)
+    context = {
+        "model": model,
+        "tabs": presentation.tabs(model, "versions"),
+        "versions": rfm_versions.history(model),
+        "may_run": request.actor.may(Permission.ANALYTICS_RUN),
+    }
+    return render(request, "analytics/rfm_versions.html", context)
 
 
 @require_POST
@@ -76,87 +137,3 @@ def rfm_run(request: ConsoleRequest, model_id: int) -> HttpResponse:
         except DomainError as error:
             messages.error(request, str(error))
     return redirect(f"{reverse('rfm')}?model={model_id}")
-
-
-@require_http_methods(["GET", "POST"])
-@page(allow=Permission.ANALYTICS_RUN)
-def rfm_definition(request: ConsoleRequest, model_id: int) -> HttpResponse:
-    """Window, cut points and middles of a model; saving makes its next version."""
-    model = _model(str(model_id))
-    if model is None:
-        raise Http404
-    form = DefinitionForm(request.POST or None, initial=DefinitionForm.initial_of(model))
-    if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        try:
-            rfm_models.redefine(
-                model_id=model.pk,
-                version=values["version"],
-                content=rfm_models.Content(
-                    model.name,
-                    values["window_days"],
-                    model.currency,
-                    model.scope,
-                    {**model.definition, **values["definition"]},
-                    values["nightly"],
-                ),
-            )
-        except DomainError as error:
-            form.refuse(str(error.detail.get("field", "")), str(error))
-        else:
-            messages.success(request, _("Saved. The next run computes with it."))
-            return redirect(f"{reverse('rfm')}?model={model.pk}")
-    status = 422 if form.is_bound and form.errors else 200
-    return render(request, "analytics/rfm_definition.html", {"form": form, "model": model}, status=status)
-
-
-@page(allow=Permission.ANALYTICS_VIEW)
-def lifecycle(request: ConsoleRequest) -> HttpResponse:
-    """Stages and AIPL, who moved last, and the limits."""
-    version, limits = lifecycle_queries.current_limits()
-    found = lifecycle_queries.distribution(actor=request.actor)
-    run, changes = lifecycle_queries.last_moves(actor=request.actor)
-    may_run = request.actor.may(Permission.ANALYTICS_RUN)
-    context = {
-        "distribution": found,
-        "version": version,
-        "limits": limits,
-        "open_run": lifecycle_queries.open_run(),
-        "changes": changes,
-        "changes_run": run,
-        "runs": lifecycle_queries.runs(),
-        "may_run": may_run,
-        **presentation.stages(found, limits, may_save=request.actor.may(Permission.SEGMENTS_EDIT)),
-    }
-    return render(request, "analytics/lifecycle.html", context)
-
-
-@require_POST
-@page(allow=Permission.ANALYTICS_RUN)
-def lifecycle_run(request: ConsoleRequest) -> HttpResponse:
-    """Queue a run as of today."""
-    now = clock.now()
-    try:
-        lifecycle_operations.start(as_of=clock.shop_date(now), actor=request.actor, now=now)
-        messages.success(request, _("Stages are being computed. Follow it in the task centre."))
-    except DomainError as error:
-        messages.error(request, str(error))
-    return redirect("lifecycle")
-
-
-@require_http_methods(["GET", "POST"])
-@page(allow=Permission.ANALYTICS_RUN)
-def lifecycle_limits(request: ConsoleRequest) -> HttpResponse:
-    """Change the limits; saving makes their next version."""
-    version, limits = lifecycle_queries.current_limits()
-    form = LimitsForm(request.POST or None, initial={"version": version, **asdict(limits)})
-    if request.method == "POST" and form.is_valid():
-        try:
-            lifecycle_operations.redefine(version=form.cleaned_data["version"], limits=form.limits())
-        except DomainError as error:
-            form.refuse(error.detail.get("field"), str(error))
-        else:
-            messages.success(request, _("Saved. The next run computes with it."))
-            return redirect("lifecycle")
-    status = 422 if form.is_bound and form.errors else 200
-    return render(request, "analytics/lifecycle_limits.html", {"form": form, "version": version}, status=status)

@@ -138,6 +138,9 @@ def test_changes_are_kept_and_stand_on_the_timeline_but_not_of_the_first_run():
         "stages": {"active": 1, "prospect": 1},
         "aipl": {"purchase": 1, "awareness": 1},
         "members": 2,
+        "net": {"stages": {"active": 10_000, "prospect": 0}, "aipl": {"purchase": 10_000, "awareness": 0}},
+        "days": {"stages": {"active": 59.0, "prospect": 100.0}, "aipl": {"purchase": 89.0, "awareness": 100.0}},
+        "currency": "CNY",
     }
     assert not StageChange.objects.exists()
     assert not Event.objects.exists()
@@ -152,7 +155,7 @@ def test_changes_are_kept_and_stand_on_the_timeline_but_not_of_the_first_run():
         (buyer.pk, "aipl", "awareness", "purchase"),
     }
     events = {(e.member_id, e.type.key, e.properties["after"]) for e in Event.objects.select_related("type")}
-    assert events == {(m, "lifecycle.changed", after) for m, _, _, after in changes}
+    assert events == {(m, f"{kind}.changed", after) for m, kind, _, after in changes}
     assert MemberStage.objects.get(member=sleeper).stage_since == AS_OF + timedelta(days=1)
 
     assert compute(AS_OF + timedelta(days=1)).changed == 0

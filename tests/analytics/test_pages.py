@@ -15,7 +15,7 @@ from analytics.enums import RfmLayer, Stage
 from analytics.models import LifecycleModel, LifecycleRun, RfmModel, RfmRun
 from analytics.operations import lifecycle, rfm, rfm_models
 from analytics.queries import rfm as queries
-from analytics.web import presentation
+from analytics.web import rfm_presentation
 from members.queries import scopes
 from scrm.common import clock
 from scrm.common.access import SYSTEM, DataScope, Role
@@ -81,7 +81,7 @@ def test_every_class_layer_and_stage_opens_exactly_its_members(crowd, scope):
     client = client_as(Role.OPERATOR, scope=scope, staff=make_staff(store=crowd[0]))
     actor = scopes.actor_of(user)
     board = queries.board(actor=actor, model=rfm_models.ensure_default())
-    shown = presentation.board(board, rfm_models.ensure_default(), "members", may_save=True)
+    shown = rfm_presentation.board(board, rfm_models.ensure_default(), "members", None, may_save=True)
     entries = [(card["href"], card["part"].members) for card in shown["class_cards"] + shown["layer_rows"]]
     everybody = 15 if scope == DataScope.ALL else 9
     assert sum(count for _, count in entries) == (12 if scope == DataScope.ALL else 6) + everybody
@@ -155,7 +155,7 @@ def test_an_auditor_looks_but_does_not_touch():
 
 
 def definition(model, **changes):
-    values = {"version": model.version, "window_days": 180, "nightly": "on"}
+    values = {"version": model.version, "name": model.name, "window_days": 180, "nightly": "on"}
     for name in "rfm":
         values |= {f"{name}_cuts": "quantile", f"{name}_middle": "mean"}
     return values | changes

@@ -98,14 +98,18 @@ def _compact(number: Decimal) -> str:
     return display.grouped(number, 0)
 
 
+SIGNS = {"CNY": "¥", "GBP": "£", "USD": "$", "EUR": "€"}
+
+
 @register.filter
-def money_short(minor: Any) -> str:
-    """分 as yuan where space is short: 1234567890 → ¥1,234.57万 or ¥12.35M. Not for amounts that must be exact."""
+def money_short(minor: Any, currency: str = "CNY") -> str:
+    """Minor units where space is short: 1234567890 → ¥1,234.57万 or ¥12.35M. Not for amounts that must be exact."""
     number = display.decimal(minor)
     if number is None:
         return MISSING
     yuan = number / 100
-    return f"{'-' if yuan < 0 else ''}¥{_compact(abs(yuan))}"
+    sign = SIGNS.get(currency, f"{currency} ")
+    return f"{'-' if yuan < 0 else ''}{sign}{_compact(abs(yuan))}"
 
 
 @register.filter
