@@ -1,0 +1,209 @@
+"""Accept → tag visible: 2,000 events a second over HTTP for a minute with 50 tag rules, at rest and beside RFM runs.
+
+Events go in batches to the product's own route behind granian, on an open schedule: a batch that is late because the
+one before was slow counts with its delay. In each batch one event makes a member fulfil a rule for the first time; as
+soon as the batch is answered another connection asks for that tag until it sees it. A latency reaches from the moment
+at which the batch was due to be sent to the moment at which the tag was seen.
+
+The load, the probes, the web server and PostgreSQL share the machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from analytics.operations import rfm, rfm_models
+from benchmarks import intake
+from benchmarks import rfm as rfm_benchmark
+from benchmarks.realtime_plan import BATCH, PROBE, RATE, TYPES, WORDS
+from members.models import EventType, Source
+from scrm.common import api_keys, clock
+from scrm.common.access import SYSTEM
+from scrm.common.models import ApiKey
+from tags.models import Tag, TagGroup
+from tags.operations import automatic, watch_runs
+
+SECONDS = int(os.environ.get("SECONDS", "60"))
+RULES = 50
+ACTIVE = 200_000  # members that the events are about
+
+
+def main(size: int) -> None:
+    """Measure with `size` members and five orders each."""
+    intake.durable()
+    clean()
+    rfm_benchmark.prepare(size)
+    people = prepare()
+    key, secret = api_keys.create(name="benchmark", scopes=["facts.write"], actor=SYSTEM)
+    ApiKey.objects.filter(pk=key.pk).update(per_minute=10**9)
+    probe_tag, enabled = make_rules()
+    for table in ("members_member", "members_event", "members_membersummary", "tags_watchmember", "tags_watchflip"):
+        rfm_benchmark.vacuum(table)
+    probes = iter(people[::-1])
+    with intake.served("scrm.wsgi:application") as port:
+        drive(port, secret, people, probes, probe_tag, seconds=5)  # warms up
+        rest = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
+        with rfm_running() as runs:
+            busy = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
+    for name, found in (("at rest", rest), (f"beside {runs.count} RFM runs", busy)):
+        print(
+            f"{name}: {found['events_per_s']:,.0f} events/s, {found['batches']:,} batches of {BATCH}, "
+            f"p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, longest {found['longest']:.1f} ms"
+        )
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {size:,} members, {enabled} rules enabled")
+    clean()
+    figures = {
+        "events_per_s": round(rest["events_per_s"]),
+        "p50_ms": round(rest["p50"], 1),
+        "p99_ms": round(rest["p99"], 1),
+        "longest_ms": round(rest["longest"], 1),
+        "p50_ms_during_rfm": round(busy["p50"], 1),
+        "p99_ms_during_rfm": round(busy["p99"], 1),
+        "events_per_s_during_rfm": round(busy["events_per_s"]),
+        "rfm_runs": runs.count,
+        "rules": enabled,
+        "members": size,
+    }
+    print("BENCH " + json.dumps({"name": "realtime", "ratios": {}, "figures": figures}))
+
+
+def prepare() -> list[tuple[str, int]]:
+    """An app user for each of the members that are active or will be probes: (identity, member id)."""
+    Source.objects.get_or_create(key="bench")
+    for key in (*TYPES, PROBE):
+        EventType.objects.get_or_create(key=key)
+    probes = (2 * SECONDS + 5) * RATE // BATCH + 1_000
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO members_identity (kind, value, member_id)
+            SELECT 'app_user', 'rt-' || id, id FROM members_member WHERE status = 'active' ORDER BY id LIMIT %s
+            ON CONFLICT DO NOTHING
+            """,
+            [ACTIVE + probes],
+        )
+        cursor.execute(
+            "SELECT value, member_id FROM members_identity WHERE kind = 'app_user' AND value LIKE 'rt-%%' ORDER BY 2"
+        )
+        found: list[tuple[str, int]] = cursor.fetchall()
+    if len(found) < ACTIVE // 10 + probes:
+        raise SystemExit(f"{len(found):,} members are too few for {probes:,} probes")
+    # Probes must not get the ordinary events: the last ones are theirs.
+    return found
+
+
+def make_rules() -> tuple[int, int]:
+    """Fifty enabled rules of the usual kinds, and the tag that the probes get."""
+    group = TagGroup.objects.create(name="bench")
+    leaves: list[Any] = [{"field": "event.count", "op": "ge", "value": 1, "with": {"type": [PROBE]}}]
+    week, month = {"last": {"n": 7, "unit": "day"}}, {"last": {"n": 30, "unit": "day"}}
+    for number, kind in enumerate(TYPES):
+        leaves += [
+            {"field": "event.count", "op": "ge", "value": 3, "with": {"type": [kind]}, "window": week},
+            {"all": [{"field": "event", "op": "true", "with": {"type": [kind]}, "window": month},
+                     {"field": "order.count", "op": "ge", "value": 1 + number % 4}]},
+            {"field": "event", "op": "true", "window": month,
+             "with": {"type": [kind], "where": [{"property": "title", "op": "contains", "value": WORDS[number]}]}},
+            {"field": "event.weight", "op": "ge", "value": 3, "with": {"type": [kind], "half_life_days": 14}},
+        ]  # fmt: skip
+    leaves += [
+        {"all": [{"field": "order.sum", "op": "ge", "value": 10_000 + 1_000 * number},
+                 {"none": [{"field": "event", "op": "true", "with": {"type": [TYPES[number]]}, "window": week}]}]}
+        for number in range(RULES - len(leaves))
+    ]  # fmt: skip
+    tags: list[int] = []
+    slowest = 0.0
+    for number, condition in enumerate(leaves):
+        tag = Tag.objects.create(group=group, name=f"bench {number}")
+        rule = automatic.create(tag_id=tag.pk, form="condition", definition={"condition": condition}, now=clock.now())
+        automatic.enable(rule_id=rule.pk, now=clock.now())
+        started = time.perf_counter()
+        watch_runs.evaluate_everyone(watch_id=rule.watch_id, now=clock.now())
+        slowest = max(slowest, time.perf_counter() - started)
+        tags.append(tag.pk)
+    print(f"{len(tags)} rules; everyone evaluated in at most {slowest:.1f} s each")
+    return tags[0], len(tags)
+
+
+def drive(
+    port: int, secret: str, people: list[tuple[str, int]], probes: Any, probe_tag: int, *, seconds: int
+) -> dict[str, float]:
+    """Send for so long, from a process of its own, and sum up what it saw."""
+    count = seconds * RATE // BATCH
+    plan = {
+        "port": port,
+        "secret": secret,
+        "people": [name for name, _ in people[: min(ACTIVE, len(people) // 2)]],
+        "probes": list(itertools.islice(probes, count)),
+        "tag": probe_tag,
+        "run": f"{time.time():.3f}",
+        "conninfo": connection.get_connection_params() | {"cursor_factory": None, "context": None},
+    }
+    plan["conninfo"] = {
+        name: value
+        for name, value in plan["conninfo"].items()
+        if name in ("dbname", "user", "password", "host", "port") and value
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "plan.json"
+        path.write_text(json.dumps(plan))
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.realtime_load", str(path)], check=True, capture_output=True, text=True
+        )
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+class rfm_running:  # noqa: N801  # reads as a statement
+    """Full RFM runs one after another for as long as the block lasts."""
+
+    def __enter__(self) -> rfm_running:
+        self.count = 0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def run(self) -> None:
+        model = rfm_models.ensure_default()
+        day = clock.shop_date(clock.now())
+        while not self.stop.is_set():
+            # Every other run looks a week back, so that each publication has scores to change.
+            rfm.run(model_id=model.pk, as_of=day - timedelta(days=7 * (self.count % 2)), actor=SYSTEM)
+            self.count += 1
+        connection.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+
+
+def clean() -> None:
+    """Remove what a run has made."""
+    intake.clean()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM members_identity WHERE kind = 'app_user' AND value LIKE 'rt-%%'")
+        cursor.execute("SELECT id FROM tags_tag WHERE name LIKE 'bench %%'")
+        tags = [row[0] for row in cursor.fetchall()]
+        cursor.execute("SELECT watch_id FROM tags_tagrule WHERE tag_id = ANY(%s)", [tags])
+        watch_ids = [row[0] for row in cursor.fetchall()]
+        cursor.execute("DELETE FROM tags_tagrule WHERE tag_id = ANY(%s)", [tags])
+        for table in ("tags_watchmember", "tags_watchflip"):
+            cursor.execute(f"DELETE FROM {table} WHERE watch_id = ANY(%s)", [watch_ids])
+        cursor.execute("DELETE FROM tags_watch WHERE id = ANY(%s)", [watch_ids])
+        cursor.execute("DELETE FROM tags_membertag WHERE tag_id = ANY(%s)", [tags])
+        cursor.execute("DELETE FROM tags_tagstatistic WHERE tag_id = ANY(%s)", [tags])
+        cursor.execute("DELETE FROM tags_tag WHERE id = ANY(%s)", [tags])
+        cursor.execute("DELETE FROM tags_taggroup WHERE name = 'bench'")
