@@ -132,8 +132,11 @@ def request_cancel(*, job_id: int) -> None:
         Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(state=JobState.CANCELLED, finished_at=clock.now())
 
 
-def run(*, job_id: int, watch: Watch | None = None) -> None:
-    """Run a job here and now, unless another worker has it. Called by the task and by management commands."""
+def run(*, job_id: int, watch: Watch | None = None, handler: Handler | None = None) -> None:
+    """Run a job here and now, unless another worker has it. Called by the task and by management commands.
+
+    `handler` is for an operation that does its own short job at once, where the tasks need not be loaded.
+    """
     now = clock.now()
     claimed = Job.objects.filter(
         Q(state=JobState.QUEUED) | Q(state=JobState.RUNNING, heartbeat_at__lt=now - STALE_AFTER), pk=job_id
@@ -142,7 +145,7 @@ def run(*, job_id: int, watch: Watch | None = None) -> None:
         return
     job = Job.objects.get(pk=job_id)
     try:
-        _handlers[job.kind](job.pk, Progress(job, watch))
+        (handler or _handlers[job.kind])(job.pk, Progress(job, watch))
     except Cancelled:
         _end(job, JobState.CANCELLED)
     except DomainError as error:

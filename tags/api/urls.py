@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tags.api import segments, tags
+from tags.api import conditions, segment_parts, segments, tags
 
 urlpatterns = [
     path("tag-groups", tags.TagGroupListView.as_view(), name="api_tag_groups"),
@@ -18,7 +18,20 @@ urlpatterns = [
     path("tags/<int:tag_id>/members", tags.TagMembersView.as_view(), name="api_tag_members"),
     path("segments", segments.SegmentListView.as_view(), name="api_segments"),
     path("segments/preview", segments.SegmentPreviewView.as_view(), name="api_segment_preview"),
+    path("segments/overlap", segment_parts.SegmentOverlapView.as_view(), name="api_segment_overlap"),
+    path("segments/<int:segment_id>", segments.SegmentView.as_view(), name="api_segment"),
+    path("segments/<int:segment_id>/archive", segments.SegmentArchiveView.as_view(), name="api_segment_archive"),
+    path("segments/<int:segment_id>/restore", segments.SegmentRestoreView.as_view(), name="api_segment_restore"),
+    path("segments/<int:segment_id>/snapshot", segment_parts.SegmentSnapshotView.as_view(), name="api_segment_freeze"),
+    path("segments/<int:segment_id>/split", segment_parts.SegmentSplitView.as_view(), name="api_segment_split"),
+    path("segments/<int:segment_id>/follow", segment_parts.SegmentFollowView.as_view(), name="api_segment_follow"),
+    path("segments/<int:segment_id>/sizes", segment_parts.SegmentSizesView.as_view(), name="api_segment_sizes"),
+    path(
+        "segments/<int:segment_id>/dependents",
+        segment_parts.SegmentDependentsView.as_view(),
+        name="api_segment_dependents",
+    ),
     path("segments/<int:segment_id>/members", segments.SegmentMembersView.as_view(), name="api_segment_members"),
-    path("conditions/fields", segments.ConditionFieldsView.as_view(), name="api_condition_fields"),
-    path("conditions/schema", segments.ConditionSchemaView.as_view(), name="api_condition_schema"),
+    path("conditions/fields", conditions.ConditionFieldsView.as_view(), name="api_condition_fields"),
+    path("conditions/schema", conditions.ConditionSchemaView.as_view(), name="api_condition_schema"),
 ]

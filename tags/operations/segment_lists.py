@@ -165,7 +165,11 @@ def start_import(
             announced=not _is_short(found.rows),
         )
     if _is_short(found.rows):
-        jobs.run(job_id=job.pk)
+        params = job.params
+        jobs.run(
+            job_id=job.pk,
+            handler=lambda _job_id, progress: run_import(actor=actor, params=params, progress=progress),
+        )
         job.refresh_from_db()
     return Started(segment, job.counts.get("added", 0), job)
 

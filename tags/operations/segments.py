@@ -75,18 +75,31 @@ def rename(*, segment_id: int, version: int, name: str, description: str = "", n
         return segment
 
 
-def exclude(*, segment_id: int, version: int, excluded: list[int], now: datetime) -> Segment:
-    """Leave the members of other segments out of a dynamic one; an empty list takes them in again."""
+def patch(
+    *,
+    segment_id: int,
+    version: int,
+    name: str | None = None,
+    description: str | None = None,
+    condition: Any = None,
+    excluded_ids: list[int] | None = None,
+    now: datetime,
+) -> Segment:
+    """Change what is given and leave the rest. `excluded_ids` are segments whose members are left out of a dynamic one.
+
+    Raises what `update` raises; for a list, which has no condition, what `rename` raises.
+    """
     segment = queries.get(segment_id)
-    _require_dynamic(segment)
-    return update(
-        segment_id=segment_id,
-        version=version,
-        name=segment.name,
-        description=segment.description,
-        condition=rules.with_exclusions(segment.condition, excluded),
-        now=now,
-    )
+    words = {
+        "name": segment.name if name is None else name,
+        "description": segment.description if description is None else description,
+    }
+    if condition is None and excluded_ids is None:
+        return rename(segment_id=segment_id, version=version, now=now, **words)
+    changed = segment.condition if condition is None else condition
+    if excluded_ids is not None:
+        changed = rules.with_exclusions(changed, excluded_ids)
+    return update(segment_id=segment_id, version=version, condition=changed, now=now, **words)
 
 
 def snapshot(*, segment_id: int, name: str = "", now: datetime) -> Segment:
@@ -194,13 +207,14 @@ def follow(*, segment_id: int, now: datetime) -> Segment:
         segment = rows.locked(segment_id)
         if segment.kind == SegmentKind.SNAPSHOT:
             raise Conflict(_("Nobody enters or leaves a snapshot."), code="never_changes")
-        if segment.watch_id is None:
+        watch = segment.watch
+        if watch is None:
             watch = watches.create(kind=WatchKind.SEGMENT, condition=rules.in_segments([segment.pk]), now=now)
             segment.watch = watch
             segment.save(update_fields=["watch"])
         # Until everyone has been evaluated anew nobody enters: what happened in between is not told late.
-        Watch.objects.filter(pk=segment.watch_id, enabled=False).update(evaluated_at=None)
-        watches.enable(watch_id=segment.watch_id, now=now)
+        Watch.objects.filter(pk=watch.pk, enabled=False).update(evaluated_at=None)
+        watches.enable(watch_id=watch.pk, now=now)
         return segment
 
 
