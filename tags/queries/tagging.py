@@ -134,9 +134,12 @@ def possible_owners() -> QuerySet[User]:
 
 
 def offered(*, without: Collection[int]) -> list[tuple[TagGroup, list[Tag]]]:
-    """Groups with the tags that can be put on, those of `without` left out; empty groups are not offered."""
+    """Groups with the tags that people put on, those of `without` left out; empty groups are not offered.
+
+    Tags of models follow their model alone.
+    """
     by_group: dict[int, tuple[TagGroup, list[Tag]]] = {}
-    for tag in in_use():
+    for tag in in_use().exclude(kind=TagKind.MODEL):
         if tag.pk not in without:
             by_group.setdefault(tag.group_id, (tag.group, []))[1].append(tag)
     return list(by_group.values())

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from tags.enums import TagKind
 from tags.filtersets import TagFilterSet
 from tags.models import Tag, TagGroup
 from tags.operations import catalogue
@@ -43,8 +44,13 @@ class Section:
 
     group: TagGroup
     tags: list[Shown] = field(default_factory=list)
-    # Why it cannot be deleted; empty when it can.
+    # Tags it has, archived ones included: it cannot be deleted while there are any.
     kept_by: int = 0
+
+    @property
+    def is_of_model(self) -> bool:
+        """Whether a model makes its tags, so that nobody adds one by hand."""
+        return bool(self.tags) and all(row.tag.kind == TagKind.MODEL for row in self.tags)
 
 
 @page(allow=Permission.TAGS_VIEW)

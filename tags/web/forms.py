@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tags.enums import Choice, Colour
 from tags.queries import tagging
@@ -47,7 +48,11 @@ class TagForm(forms.Form):
     description = forms.CharField(max_length=200, required=False, label=_("What it means"))
     colour = forms.ChoiceField(choices=[("", _("As the group")), *Colour.choices], required=False, label=_("Colour"))
     owner = forms.TypedChoiceField(
-        coerce=int, empty_value=None, required=False, label=_("Owner"), help_text=_("Who answers for its meaning.")
+        coerce=int,
+        empty_value=None,
+        required=False,
+        label=pgettext_lazy("of a tag", "Owner"),
+        help_text=_("Who answers for its meaning."),
     )
     valid_days = forms.IntegerField(
         min_value=1,

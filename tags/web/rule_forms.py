@@ -32,12 +32,7 @@ class RuleForm(forms.Form):
     version = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     form = forms.ChoiceField(choices=Form.choices, initial=Form.CONDITION, widget=forms.RadioSelect)
     condition = forms.CharField(required=False, max_length=200_000, widget=forms.HiddenInput)
-    types = forms.MultipleChoiceField(
-        required=False,
-        label=_("Events"),
-        widget=forms.SelectMultiple(attrs={"size": 6}),
-        help_text=_("Several with Ctrl or ⌘."),
-    )
+    types = forms.MultipleChoiceField(required=False, label=_("Events"), widget=forms.CheckboxSelectMultiple)
     property = forms.CharField(
         required=False,
         max_length=60,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +22,8 @@ from tags.operations import catalogue, merging
 from tags.queries import automatic, coverage, statistics, tag_dependents, tagging
 
 CHART_DAYS = 90
+# Of a tag that was never counted no more are counted.
+MOST_COUNTED = 1_000
 
 
 @page(allow=Permission.TAGS_VIEW)
@@ -39,6 +42,7 @@ def tag_detail(request: ConsoleRequest, tag_id: int) -> HttpResponse:
         "days": days,
         "chart": _chart(days),
         "latest": days[-1] if days else None,
+        "few": "" if days or not sees_everybody else _few(tag_id, now),
         "drift": _drift(days),
         "signposts": coverage.merged_into([tag_id]).get(tag_id, []),
         "dependents": tag_dependents.dependents(tag_id),
@@ -59,6 +63,12 @@ def _chart(days: list[statistics.TagDay]) -> dict[str, Any]:
         "series": [{"name": _("Members"), "data": [one.members for one in days], "area": True}],
         "format": "count",
     }
+
+
+def _few(tag_id: int, now: datetime) -> str:
+    """Members with a tag that was never counted, no further than is cheap."""
+    number = coverage.few([tag_id], now=now, most=MOST_COUNTED)[tag_id]
+    return f"{MOST_COUNTED:,}+" if number > MOST_COUNTED else f"{number:,}"
 
 
 def _drift(days: list[statistics.TagDay]) -> float | None:
