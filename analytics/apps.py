@@ -6,5 +6,11 @@ class AnalyticsConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the app offers to the condition language and to the member list."""
-        from analytics.queries import fields, member_list  # noqa: F401, PLC0415  # models exist only now
-        from analytics.web import panels  # noqa: F401, PLC0415
+        from analytics.queries import (  # noqa: PLC0415  # models exist only now
+            fields,  # noqa: F401
+            indexes,  # noqa: F401
+            member_list,  # noqa: F401
+            model_fields,  # noqa: F401
+            model_filters,  # noqa: F401
+        )
+        from analytics.web import model_tags, panels  # noqa: F401, PLC0415

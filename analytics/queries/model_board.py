@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from analytics.enums import ModelKey, RunState
 from analytics.models import ModelRun, ModelScore, ModelValue
@@ -131,18 +132,21 @@ class MemberValue:
 
 def of_member(member_id: int) -> list[MemberValue]:
     """Every model that has run. The caller has made sure that the actor may see the member."""
-    ran = dict(ModelRun.objects.filter(state=RunState.PUBLISHED).order_by("id").values_list("model", "as_of"))
+    runs_ = ModelRun.objects.filter(state=RunState.PUBLISHED).order_by("model", "-id").distinct("model")
+    ran = {model: (as_of, known) for model, as_of, known in runs_.values_list("model", "as_of", "known")}
     rows = {row.model: row for row in ModelScore.objects.filter(member_id=member_id)}
     found = []
     for key in MODELS:
         if key not in ran:
             continue
         row = rows.get(key)
+        as_of, known = ran[key]
         if row is None:
-            found.append(MemberValue(key, "", (), model_words.unknown(key), ran[key]))
+            missing = model_words.unknown(key) if known else _("Nobody's is known yet")
+            found.append(MemberValue(key, "", (), missing, as_of))
             continue
         labels = tuple(model_words.value_label(key, value) for value in (row.value, *row.others))
-        found.append(MemberValue(key, row.value, labels, model_words.why(key, row.score, row.evidence), ran[key]))
+        found.append(MemberValue(key, row.value, labels, model_words.why(key, row.score, row.evidence), as_of))
     return found
 
 

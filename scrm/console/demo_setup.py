@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from analytics.operations import lifecycle, rfm, rfm_models
+from analytics.operations import lifecycle, model_tags, rfm, rfm_models
 from campaigns.operations import campaigns, templates
 from campaigns.queries import accounts
 from scrm.common import clock
@@ -75,6 +75,8 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
         rfm.run(model_id=model.pk, as_of=day, actor=SYSTEM, now=now)
     report("lifecycle stages")
     lifecycle.run(as_of=today, actor=SYSTEM, now=now)
+    report("model tags")
+    model_tags.run(as_of=today, actor=SYSTEM, now=now)
     made = [segments.create(name=name, condition=condition, now=now) for name, condition in SEGMENTS]
     for name, body in TEMPLATES:
         templates.create(name=name, channel="sandbox", subject="", body=body, user_id=None)

@@ -14,9 +14,12 @@ from analytics.rules.model_tags import price as rules
 
 _LINES = f"{LINES} JOIN members_source source ON source.id = o.source_id"
 _COLUMNS = "source.currency, p.category, (l.unit_price * 10000)::bigint AS unit"
-_CUTS = """
+# Barriers: the planner takes the few cut points and products for a good start and multiplies the orders by them.
+_BARRIER = "OFFSET 0"
+_CUTS = f"""
     SELECT currency, category, ARRAY(SELECT cut::bigint FROM jsonb_array_elements_text(list) cut) AS cuts
     FROM jsonb_to_recordset(%(cuts)s::jsonb) AS known (currency text, category text, list jsonb)
+    {_BARRIER}
 """
 _PLACE = "width_bucket(l.unit, c.cuts) + width_bucket(l.unit - 1, c.cuts)"
 
@@ -65,14 +68,14 @@ SCORES = f"""
         SELECT l.member_id, count(*)::int AS evidence,
                1 - (sum({_PLACE}) + %(steps)s * %(prior)s)::float8
                    / (2.0::float8 * %(steps)s * (count(*) + %(prior)s)) AS score
-        FROM ({orders(_COLUMNS, joins=_LINES)}) l JOIN ({_CUTS}) c USING (currency, category)
+        FROM ({orders(_COLUMNS, joins=_LINES)} {_BARRIER}) l JOIN ({_CUTS}) c USING (currency, category)
         GROUP BY l.member_id HAVING count(*) >= %(minimum)s
     ) placed
 """
 # How dear the later lines are, against the middle.
 LATER = f"""
     SELECT concluded.value, count(*), sum(({_PLACE}) / (2.0 * %(steps)s)), count(*) * 0.5
-    FROM concluded JOIN ({orders(_COLUMNS, joins=_LINES, prefix="later_")}) l USING (member_id)
+    FROM concluded JOIN ({orders(_COLUMNS, joins=_LINES, prefix="later_")} {_BARRIER}) l USING (member_id)
     JOIN ({_CUTS}) c USING (currency, category) GROUP BY concluded.value
 """
 

@@ -71,6 +71,27 @@ class Orders:
     line_amount: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Habits:
+    """How each of a block of people likes to buy, and the dice of their whims."""
+
+    chance: np.random.Generator
+    taste: NDArray[np.float64]  # 0 the cheapest of a category, 1 the dearest
+    bargains: NDArray[np.float64]  # share of orders with a discount
+    hour: NDArray[np.float64]  # in shop time
+    channel: NDArray[np.int8]  # as `Orders.online`
+
+
+def _habits(chance: np.random.Generator, count: int) -> _Habits:
+    return _Habits(
+        chance,
+        taste=chance.beta(0.9, 0.9, count),
+        bargains=chance.beta(0.7, 1.6, count),
+        hour=chance.choice(np.array([9.5, 12.5, 15.5, 18.5, 20.5, 22.0]), count, p=[0.1, 0.2, 0.15, 0.15, 0.25, 0.15]),
+        channel=chance.choice(np.array([0, 1, 2, 3], np.int8), count, p=[0.4, 0.3, 0.18, 0.12]),
+    )
+
+
 def make(*, rng: np.random.Generator, people: People, until: int, orders_per_member: float) -> Orders:
     """The orders of a block of people; about `orders_per_member` per head on average."""
     weights = day_weights(until)
@@ -90,7 +111,10 @@ def make(*, rng: np.random.Generator, people: People, until: int, orders_per_mem
     position = low[member] + rng.random(total) * (high - low)[member]
     ordered = np.interp(position, cumulative, edges).astype(np.int64)
     # Shop hours: two peaks, lunch and evening, in Shanghai time.
-    hour = np.where(rng.random(total) < 0.35, rng.normal(12.5, 1.6, total), rng.normal(20.3, 1.9, total)).clip(0, 23.98)
+    hour = np.where(rng.random(total) < 0.35, rng.normal(12.5, 1.6, total), rng.normal(20.3, 1.9, total))
+    habits = _habits(rng.spawn(1)[0], len(people))
+    hour = np.where(habits.chance.random(total) < 0.45, habits.hour[member] + habits.chance.normal(0, 0.8, total), hour)
+    hour = hour.clip(0, 23.98)
     ordered = ordered - (ordered + 8 * 3600) % DAY + (hour * 3600).astype(np.int64)
     ordered = np.minimum(np.maximum(ordered, people.joined[member] + 300), until - 30)
     order = np.lexsort((ordered, member))
@@ -115,14 +139,21 @@ def make(*, rng: np.random.Generator, people: People, until: int, orders_per_mem
     product = offset[category] + (rng.beta(0.9, 1.8, len(line_order)) * size[category]).astype(np.int64)
     quantity = rng.choice(np.array([1, 2, 3], np.int32), len(line_order), p=[0.8, 0.15, 0.05])
     price = np.array([row[3] for row in catalogue])
+    # Half of the lines go by the purse: the cheap, the middle or the dear end of the category.
+    by_price = np.concatenate([rows[np.argsort(price[rows], kind="stable")] for rows in by_category])
+    taste = (habits.taste[member[line_order]] + habits.chance.normal(0, 0.15, len(line_order))).clip(0, 0.999)
+    by_taste = by_price[offset[category] + (taste * size[category]).astype(np.int64)]
+    product = np.where(habits.chance.random(len(line_order)) < 0.5, by_taste, product)
     line_amount = price[product] * quantity
     gross = np.bincount(line_order, weights=line_amount, minlength=total).astype(np.int64)
-    discount = np.where(rng.random(total) < 0.3, gross // 10 // 100 * 100, 0)
+    discount = np.where(rng.random(total) < habits.bargains[member], gross // 10 // 100 * 100, 0)
     amount = gross - discount
     age = until - ordered
     closed = rng.random(total) < 0.025
     state = np.where(closed, 2, np.where(age < 10 * DAY, 1, 0)).astype(np.int8)
     fate = rng.random(total)
+    online = rng.choice(np.array([0, 1, 2, 3], np.int8), total, p=[0.38, 0.3, 0.2, 0.12])
+    online = np.where(habits.chance.random(total) < 0.5, habits.channel[member], online).astype(np.int8)
     refunded = np.where((fate < 0.022) & ~closed, amount, np.where((fate < 0.038) & ~closed, amount // 2, 0))
     return Orders(
         member_id=people.first_id + member.astype(np.int64),
@@ -130,7 +161,7 @@ def make(*, rng: np.random.Generator, people: People, until: int, orders_per_mem
         ordered=ordered,
         amount=amount,
         discount=discount,
-        online=rng.choice(np.array([0, 1, 2, 3], np.int8), total, p=[0.38, 0.3, 0.2, 0.12]),
+        online=online,
         state=state,
         refunded=refunded,
         line_order=line_order,
