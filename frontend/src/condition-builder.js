@@ -171,12 +171,12 @@ class ConditionBuilder extends HTMLElement {
       return row;
     };
     this.grid.replaceChildren(groupBox(this, { node: this.tree, parent: null, index: 0, path: "", level: 1 }, reuse));
+    this.keyboard.retab();
     for (const place of walk(this.tree)) {
       const row = this.keyboard.row(String(place.node.id));
       if (row) updateRow(this, row, place);
     }
     if (this.exclude) exclusions(this, this.exclude);
-    this.keyboard.retab();
     this.faults.draw();
     this.audience.show();
     this.bar.update();

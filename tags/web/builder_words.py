@@ -79,7 +79,7 @@ def _picking() -> dict[str, str]:
         "pasteAdd": _("Add these values"),
         "pasted": _("Taken over: {count}."),
         "notFound": _("Not found: {count} ({values})."),
-        "done": _("Done"),
+        "done": pgettext("button", "Done"),
     }
 
 
@@ -88,8 +88,8 @@ def _acts() -> dict[str, str]:
         "duplicate": _("Duplicate"),
         "wrap": _("Put into a group"),
         "unwrap": _("Dissolve the group"),
-        "up": _("Move up"),
-        "down": _("Move down"),
+        "up": pgettext("condition", "Move up"),
+        "down": pgettext("condition", "Move down"),
         "in": _("Move into the group beside it"),
         "out": _("Move out of its group"),
         "copy": _("Copy as JSON"),

@@ -28,7 +28,7 @@ from tags.web.forms import SegmentForm
 
 LARGEST_CONDITION = 200_000
 # How long all the rows of a builder may take to be counted while somebody types; longer only when asked for.
-PATIENCE_MS = 800
+PATIENCE_MS = 1_000
 LONGEST_MS = 30_000
 MOST_ROWS = 400
 MEMBERS_FOUND = 20

@@ -88,30 +88,29 @@ export class Audience {
   show(texts = this.texts()) {
     const { builder } = this;
     for (const [id, text] of texts) {
-      const place = builder.querySelector(`[data-row="${id}"] [data-count]`);
+      const row = builder.keyboard.row(String(id));
+      const place = row?.querySelector("[data-count]");
       const kept = this.counts.get(text);
       if (!place) continue;
-      place.replaceChildren(kept ? this.badge(kept.count, text, texts) : "");
+      place.replaceChildren(kept ? this.badge(kept.count, text, row.tabIndex) : "");
       place.classList.toggle("is-old", !kept);
     }
   }
 
   // A number; a button where counting costs more than can be done while typing; nothing for what is incomplete.
-  badge(count, text, texts) {
+  badge(count, text, tabindex) {
     const { words } = this.builder;
     if (count === null) return "";
     if (typeof count === "number") return el("span", { class: "sb-number-of", title: words.rowCount }, format(count));
-    const button = el("button", { type: "button", class: "btn-link sb-count-now", "aria-label": words.countRow, onclick: () => this.countOne(text, texts) }, words.countNow);
-    queueMicrotask(() => this.builder.retab());
-    return button;
+    return el("button", { type: "button", class: "btn-link sb-count-now", tabindex, "aria-label": words.countRow, onclick: () => this.countOne(text) }, words.countNow);
   }
 
-  async countOne(text, texts) {
+  async countOne(text) {
     this.builder.setAttribute("aria-busy", "true");
     try {
       const { counts } = await ask(this.builder.dataset.countsUrl, `{"conditions":[${text}],"patient":true}`);
       this.counts.set(text, { count: counts[0], at: Date.now() });
-      this.show(texts);
+      this.show();
     } catch {
       this.builder.say(this.builder.words.failed);
     } finally {

@@ -4,6 +4,8 @@ import { holds, locate } from "./tree.js";
 
 const THRESHOLD = 4;
 const EDGE = 72;
+// Farther from the grid than this, letting go leaves everything as it was.
+const AWAY = 240;
 
 export class Drag {
   constructor(builder, grid) {
@@ -104,7 +106,7 @@ export class Drag {
   aim() {
     const rect = this.grid.getBoundingClientRect();
     const { x, y } = this.pointer;
-    const near = y > rect.top - 120 && y < rect.bottom + 120 && x > rect.left - 160 && x < rect.right + 160;
+    const near = y > rect.top - AWAY && y < rect.bottom + AWAY && x > rect.left - AWAY && x < rect.right + AWAY;
     this.target = near
       ? this.places().reduce((best, place) => (!best || Math.abs(place.y - y) < Math.abs(best.y - y) ? place : best), null)
       : null;

@@ -68,7 +68,7 @@ export class Explain {
     for (const old of builder.querySelectorAll(".sb-answer")) old.remove();
     for (const { node, path } of walk(builder.tree)) {
       const answer = nodes[builder.base + path];
-      const row = answer && builder.querySelector(`[data-row="${node.id}"] .sb-main`);
+      const row = answer && builder.keyboard.row(String(node.id))?.querySelector(".sb-main");
       if (!row) continue;
       const found = node.leaf ? fill(words.found, { value: answer.found || words.nothingFound }) : "";
       row.append(

@@ -14,7 +14,11 @@ export class JsonView {
       autocomplete: "off",
       "aria-label": words.json,
       "aria-describedby": this.note.id,
-      oninput: () => this.check(),
+      oninput: (event) => {
+        // Nothing is changed until it is used.
+        event.stopPropagation();
+        this.check();
+      },
       onkeydown: (event) => {
         event.stopPropagation();
         if (event.key === "Escape") this.close();

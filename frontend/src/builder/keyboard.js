@@ -6,7 +6,7 @@ const MOVES = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "out", ArrowRight: 
 
 export class Keyboard {
   constructor(builder, grid) {
-    Object.assign(this, { builder, grid, active: null });
+    Object.assign(this, { builder, grid, active: null, index: new Map() });
     grid.addEventListener("keydown", (event) => this.key(event));
     grid.addEventListener("focusin", (event) => {
       const row = event.target.closest("[role=row]");
@@ -24,7 +24,7 @@ export class Keyboard {
   }
 
   row(key) {
-    return this.grid.querySelector(`[data-row="${CSS.escape(key)}"]`);
+    return this.index.get(key);
   }
 
   activate(key) {
@@ -38,6 +38,7 @@ export class Keyboard {
   // After drawing: exactly one row with its controls can be reached with Tab.
   retab() {
     const rows = this.rows();
+    this.index = new Map(rows.map((row) => [row.dataset.row, row]));
     const active = this.row(this.active) ?? rows[0];
     this.active = active?.dataset.row ?? null;
     for (const row of rows) this.tabs(row, row === active);

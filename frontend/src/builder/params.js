@@ -33,7 +33,8 @@ function put(row, key, value, control) {
 function paramEditor(row, param, value) {
   const set = (next, control) => put(row, param.key, next, control);
   const editor = byKind(row, `with-${param.key}`, param, value ?? (param.required ? fresh(param) : ""), set);
-  const off = param.required ? null : tool(icon("x"), row.words.removeFilter, () => row.redraw((leaf) => dropParam(leaf, param.key), "narrow"), { class: "btn-bare sb-tool sb-off" });
+  // The last filter of a list takes the list with it.
+  const off = param.required || param.kind === "where" ? null : tool(icon("x"), row.words.removeFilter, () => row.redraw((leaf) => dropParam(leaf, param.key), "narrow"), { class: "btn-bare sb-tool sb-off" });
   return el("span", { class: `sb-param sb-param-${param.kind ?? "choice"}`, role: "group", "aria-label": param.label }, el("span", { class: "sb-param-name" }, param.label), editor, off);
 }
 
@@ -149,7 +150,7 @@ function narrowing(row, offered) {
     row,
     "narrow",
     row.words.narrow,
-    [icon("filter"), el("span", {}, row.words.narrow)],
+    icon("filter"),
     {
       choices: offered.map((param) => ({ value: param.key, label: param.label })),
       on: (key) => {
@@ -157,7 +158,7 @@ function narrowing(row, offered) {
         row.redraw((leaf) => ({ ...leaf, with: { ...leaf.with, [key]: fresh(param) } }), `with-${key}`);
       },
     },
-    { class: "btn btn-sm sb-add" },
+    { class: "btn btn-sm sb-add sb-narrow", title: row.words.narrow },
   );
 }
 

@@ -60,7 +60,7 @@ class Picker {
     });
     this.note = el("p", { class: "sb-popup-note", role: "status" });
     const foot = options.many ? this.foot() : null;
-    openPopup(anchor, [el("div", { class: "sb-popup-search" }, icon("search"), this.input), this.list, this.note, foot], {
+    const box = openPopup(anchor, [el("div", { class: "sb-popup-search" }, icon("search"), this.input), this.list, this.note, foot], {
       label,
       onclose: () => {
         clearTimeout(this.timer);
@@ -68,7 +68,8 @@ class Picker {
       },
     });
     this.refresh();
-    this.input.focus();
+    // A finger points at once; the keyboard on the screen would cover the list.
+    (matchMedia("(pointer: coarse)").matches ? box : this.input).focus();
   }
 
   foot() {

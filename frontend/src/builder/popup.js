@@ -19,6 +19,8 @@ export function openPopup(anchor, content, { label, role = "dialog", width = 320
   document.addEventListener("pointerdown", outside, true);
   box.addEventListener("keydown", escape);
   box.addEventListener("focusout", left);
+  // A search is no change of the form around it.
+  box.addEventListener("input", (event) => event.stopPropagation());
   return box;
 }
 

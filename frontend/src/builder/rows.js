@@ -84,6 +84,7 @@ export function leafRow(builder, place) {
       recent: "conditions.recent",
       chosen: new Set([row.leaf.field]),
       on: (key) => {
+        if (key === row.leaf.field) return;
         builder.redraw(id, () => builder.fields.fresh(key));
         builder.focusNext(id);
       },
