@@ -33,6 +33,8 @@ class Campaign(models.Model):
     quiet_until = models.TimeField(null=True, blank=True)
     audience_size = models.BigIntegerField(null=True)  # members the audience had when it was fixed
     stop_reason = models.CharField(max_length=200, blank=True)
+    # The stable code of what stopped it by itself ("broken_segment"); empty when a person did.
+    stop_code = models.CharField(max_length=40, blank=True, default="", db_default="")
     version = models.PositiveIntegerField(default=1)
     created_by = models.ForeignKey("common.User", models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now())

@@ -14,7 +14,8 @@ from campaigns.models import Campaign, CampaignChunk, ChannelAccount
 from campaigns.queries import contents, templates
 from campaigns.rules import lifecycle
 from scrm.common.access import DataScope
-from scrm.common.errors import Conflict, Forbidden, Invalid, NotFound
+from scrm.common.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from scrm.common.models import Notification
 from scrm.common.transactions import atomic, current_actor
 from tags.queries import segments
 
@@ -131,11 +132,30 @@ def pause(*, campaign_id: int) -> Campaign:
     return _steer(campaign_id, lifecycle.PAUSE)
 
 
-def hold(*, campaign_id: int, reason: str) -> None:
-    """Pause a campaign that cannot go on by itself, and say why. Nothing when it is not sending."""
+def hold(*, campaign_id: int, error: DomainError) -> None:
+    """Pause a campaign that cannot go on by itself, say why, and tell its author. Nothing when it is not sending."""
     with atomic():
-        Campaign.objects.filter(pk=campaign_id, state=CampaignState.SENDING).update(
-            state=CampaignState.PAUSED, stop_reason=reason[:200]
+        _end_by_itself(campaign_id, CampaignState.SENDING, error, state=CampaignState.PAUSED)
+
+
+def fail(*, campaign_id: int, error: DomainError, now: datetime) -> None:
+    """End a campaign that cannot be prepared, say why, and tell its author. Nothing when it is not preparing."""
+    with atomic():
+        _end_by_itself(campaign_id, CampaignState.PREPARING, error, state=CampaignState.FAILED, finished_at=now)
+
+
+def _end_by_itself(campaign_id: int, source: CampaignState, error: DomainError, **values: Any) -> None:
+    reason = {"stop_reason": str(error)[:200], "stop_code": error.code}
+    if not Campaign.objects.filter(pk=campaign_id, state=source).update(**values, **reason):
+        return
+    campaign = Campaign.objects.get(pk=campaign_id)
+    if campaign.created_by_id is not None:
+        Notification.objects.create(
+            user_id=campaign.created_by_id,
+            level="danger",
+            message=gettext_noop("The campaign “%(name)s” has stopped: %(reason)s"),
+            values={"name": campaign.name, "reason": campaign.stop_reason},
+            url=f"/campaigns/{campaign_id}/",
         )
 
 
@@ -145,8 +165,8 @@ def resume(*, campaign_id: int) -> Campaign:
         campaign = _move(campaign_id, lifecycle.RESUME)
         if campaign.audience_size is None:
             campaign.state = CampaignState.PREPARING
-        campaign.stop_reason = ""
-        campaign.save(update_fields=["state", "stop_reason"])
+        campaign.stop_reason = campaign.stop_code = ""
+        campaign.save(update_fields=["state", "stop_reason", "stop_code"])
     return campaign
 
 

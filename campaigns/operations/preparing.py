@@ -8,6 +8,7 @@ from django.db import connection
 
 from campaigns.enums import CampaignState, MessageState, SkipReason
 from campaigns.models import Campaign, ShortLink
+from campaigns.operations import campaigns
 from campaigns.queries import contents
 from campaigns.queries.campaigns import audience_sql
 from scrm.common.errors import DomainError
@@ -22,7 +23,7 @@ def prepare(*, campaign_id: int, now: datetime) -> bool:
     Does nothing (and returns False) when the campaign is neither due nor preparing, or when somebody else is at it:
     the call may be lost, doubled or cut off at any point. A member of the control group gets a message that is
     skipped from the start; who belongs to it depends on the member and the campaign only.
-    A content or an audience that cannot be used fails the campaign, with its reason.
+    A content or an audience that cannot be used fails the campaign, with its reason, and its author is told.
     """
     with atomic():
         begun = Campaign.objects.filter(pk=campaign_id, state=CampaignState.SCHEDULED, scheduled_at__lte=now).update(
@@ -33,10 +34,7 @@ def prepare(*, campaign_id: int, now: datetime) -> bool:
         with atomic():
             return _prepare(campaign_id, now)
     except DomainError as error:
-        with atomic():
-            Campaign.objects.filter(pk=campaign_id, state=CampaignState.PREPARING).update(
-                state=CampaignState.FAILED, stop_reason=str(error)[:200], finished_at=now
-            )
+        campaigns.fail(campaign_id=campaign_id, error=error, now=now)
         return False
 
 

@@ -33,7 +33,7 @@ def send_chunk(*, campaign_id: int, number: int, tick: Callable[[], datetime] = 
     try:
         claimed = claims.claim(campaign_id=campaign_id, number=number, now=started)
     except DomainError as error:  # the segment cannot be read any more: a person has to look
-        campaigns.hold(campaign_id=campaign_id, reason=str(error))
+        campaigns.hold(campaign_id=campaign_id, error=error)
         return 0
     if claimed is None:
         outcomes.finish_campaign(campaign_id=campaign_id, now=started)

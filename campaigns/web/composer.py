@@ -143,7 +143,10 @@ def _check_page(request: ConsoleRequest, campaign: Campaign) -> HttpResponse:
 
 
 def _reach(request: ConsoleRequest, segment_id: int) -> dict[str, Any]:
-    found = segments.preview_of(segments.get(segment_id), actor=request.actor, as_of=clock.now())
+    try:
+        found = segments.preview_of(segments.get(segment_id), actor=request.actor, as_of=clock.now())
+    except DomainError as error:
+        return {"broken": str(error.message)}
     shown = [(kind.label, found.reachable.get(kind.value, 0)) for kind in ChannelKind]
     return {"total": found.total, "channels": shown}
 
@@ -151,10 +154,11 @@ def _reach(request: ConsoleRequest, segment_id: int) -> dict[str, Any]:
 def _preview(
     request: ConsoleRequest, subject: str, body: str, segment_id: int | None, after: int = 0
 ) -> dict[str, Any]:
-    member_id = previews.sample_member(actor=request.actor, segment_id=segment_id, after=after, now=clock.now())
-    if member_id is None:
-        return {"preview": None, "preview_problem": _("Nobody is in the audience.")}
+    member_id = None
     try:
+        member_id = previews.sample_member(actor=request.actor, segment_id=segment_id, after=after, now=clock.now())
+        if member_id is None:
+            return {"preview": None, "preview_problem": _("Nobody is in the audience.")}
         return {"preview": previews.preview(subject=subject, body=body, member_id=member_id)}
     except DomainError as error:
         return {"preview": None, "preview_problem": str(error.message), "member_id": member_id}
