@@ -27,7 +27,7 @@ class AttributeSerializer(serializers.ModelSerializer[Attribute]):
 
 
 class AttributeChangesSerializer(serializers.Serializer[Any]):
-    label = serializers.CharField(max_length=LONGEST_LABEL)
+    label = serializers.CharField(max_length=LONGEST_LABEL)  # type: ignore[assignment]  # a serializer has one of its own
     choices = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_CHOICE), max_length=MOST_CHOICES, required=False
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from members.models import EventType
 from scrm.common import clock
@@ -31,7 +33,7 @@ def fields() -> list[Field]:
     kinds = Param("type", _("Event type"), choices=event_types, required=True)
     where = Param("where", _("Where"), kind=ParamKind.WHERE, properties=_properties)
     narrowing = (kinds, where)
-    step = {"choices": event_types, "required": True, "kind": ParamKind.STEP, "properties": _properties}
+    step = partial(Param, choices=event_types, required=True, kind=ParamKind.STEP, properties=_properties)
     return [
         Field("event", _("Did"), EVENTS, FieldType.BOOLEAN, _done, windowed=True, params=narrowing,
               topics=_topics, turns=_count_turns),
@@ -49,7 +51,8 @@ def fields() -> list[Field]:
               windowed=True, params=narrowing, topics=_topics, turns=_any_turns),
         Field("event.sequence", _("Did one after the other"), EVENTS, FieldType.BOOLEAN, _sequence, windowed=True,
               topics=_step_topics, turns=_sequence_turns,
-              params=(Param("first", _("First"), **step), Param("then", _("Then"), **step),  # type: ignore[arg-type]  # the values differ in type
+              params=(step("first", pgettext_lazy("sequence", "First")),
+                      step("then", pgettext_lazy("sequence", "Then")),
                       Param("within", _("Within"), required=True, kind=ParamKind.DURATION,
                             units=("hour", "day", "week")))),
         Field("event.weight", _("Event weight (fading)"), EVENTS, FieldType.DECIMAL, _weight,

@@ -24,7 +24,8 @@ from scrm.common.conditions.fields import (
 )
 from scrm.common.conditions.flips import compile_flip
 from scrm.common.conditions.operators import FieldType
-from scrm.common.conditions.schema import describe_fields, json_schema
+from scrm.common.conditions.published import json_schema
+from scrm.common.conditions.schema import describe_fields
 from scrm.common.conditions.sentences import describe, describe_leaf
 from scrm.common.conditions.sql import Sql, bind, compose, join
 from scrm.common.conditions.topics import dependencies

@@ -1,84 +1,12 @@
-"""The language described for machines: a JSON Schema, and the fields as the builder and the API list them."""
+"""The fields as the builder and the API list them, with what this installation offers to choose from."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from scrm.common.conditions import fields, operators, where
-from scrm.common.conditions.durations import LONGEST
 from scrm.common.conditions.fields import ParamKind
 from scrm.common.conditions.operators import OPERANDS
-from scrm.common.conditions.tree import MAX_DEPTH, MAX_LEAVES, VERSION
-from scrm.common.conditions.values import MAX_LIST, MAX_TEXT
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of a condition. What a field's value must be hangs on the field; see `describe_fields`."""
-    duration = {
-        "oneOf": [
-            {"type": "integer", "minimum": 1, "maximum": LONGEST["day"]},
-            {
-                "type": "object",
-                "properties": {"n": {"type": "integer", "minimum": 1}, "unit": {"enum": list(LONGEST)}},
-                "required": ["n", "unit"],
-                "additionalProperties": False,
-            },
-        ]
-    }
-    scalar = {"type": ["string", "number", "integer"], "maxLength": MAX_TEXT}
-    group = {"type": "array", "items": {"$ref": "#/$defs/node"}, "minItems": 1}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Condition",
-        "description": f"At most {MAX_DEPTH} levels and {MAX_LEAVES} leaves.",
-        "allOf": [{"$ref": "#/$defs/node"}],
-        "properties": {"version": {"const": VERSION}},
-        "unevaluatedProperties": False,
-        "$defs": {
-            "node": {
-                "oneOf": [
-                    *({"type": "object", "properties": {op: group}, "required": [op]} for op in ("all", "any", "none")),
-                    {"$ref": "#/$defs/leaf"},
-                ]
-            },
-            "leaf": {
-                "type": "object",
-                "properties": {
-                    "field": {"enum": [field.key for field in fields.every()]},
-                    "op": {"enum": list(OPERANDS)},
-                    "value": {
-                        "oneOf": [
-                            {"type": "null"},
-                            scalar,
-                            {"type": "array", "items": scalar, "minItems": 1, "maxItems": MAX_LIST},
-                            {"type": "object"},
-                        ]
-                    },
-                    "window": {
-                        "oneOf": [
-                            {
-                                "type": "object",
-                                "properties": {"last": duration},
-                                "required": ["last"],
-                                "additionalProperties": False,
-                            },
-                            {
-                                "type": "object",
-                                "properties": {
-                                    "from": {"type": "string", "format": "date"},
-                                    "to": {"type": "string", "format": "date"},
-                                },
-                                "minProperties": 1,
-                                "additionalProperties": False,
-                            },
-                        ]
-                    },
-                    "with": {"type": "object"},
-                },
-                "required": ["field", "op"],
-            },
-        },
-    }
 
 
 def describe_fields() -> list[dict[str, Any]]:

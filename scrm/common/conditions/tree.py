@@ -154,10 +154,9 @@ class _Reader:
         key, op = raw.get("field"), raw.get("op")
         found = fields.find(key) if isinstance(key, str) else None
         if found is None:
-            known = isinstance(key, str) and key.isprintable() and key
-            message = (
-                _("There is no field “%(key)s” (any more).") % {"key": key[:80]} if known else _("Choose a field.")
-            )
+            message = _("Choose a field.")
+            if isinstance(key, str) and key and key.isprintable():
+                message = _("There is no field “%(key)s” (any more).") % {"key": key[:80]}
             self.refuse(path, "unknown_field", message)
             return None
         if not isinstance(op, str) or op not in found.operators:

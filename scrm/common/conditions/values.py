@@ -150,7 +150,7 @@ def read_decimal(raw: Any, low: float = -1e12, high: float = 1e12) -> Decimal:
     if not re.fullmatch(r"-?[0-9]{1,13}(\.[0-9]{1,4})?", text):
         raise ValueError(_("A number is needed."))
     number = Decimal(text)
-    if not low <= number <= high:
+    if not Decimal(str(low)) <= number <= Decimal(str(high)):
         raise ValueError(_("The number must be from %(low)s to %(high)s.") % {"low": f"{low:g}", "high": f"{high:g}"})
     return number
 
