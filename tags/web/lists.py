@@ -9,7 +9,7 @@ from django.core import signing
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
@@ -24,7 +24,7 @@ SHOWN_UNRESOLVED = 20
 
 
 def _steps(current: int) -> list[dict[str, str]]:
-    labels = [_("List and tags"), _("Check"), _("Tag")]
+    labels = [_("List and tags"), _("Check"), pgettext("the act", "Tag")]
     states = ["done" if number < current else "current" if number == current else "todo" for number in range(3)]
     return [{"label": label, "state": state} for label, state in zip(labels, states, strict=True)]
 

@@ -74,13 +74,17 @@ class RuleForm(forms.Form):
 
     def __init__(self, *args: Any, rule: TagRule | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        free = tagging.without_rule() if rule is None else []
-        choices: dict[str, list[Any]] = {}
-        for tag in free:
-            choices.setdefault(tag.group.name, []).append((str(tag.pk), tag.name))
         fields: dict[str, Any] = self.fields
-        fields["tag"].choices = [("", _("A new tag")), *choices.items()]
-        fields["group"].choices = [(str(group.pk), group.name) for group in tagging.all_groups()]
+        if rule is not None:
+            # A rule stays with its tag.
+            for name in ("tag", "group", "name"):
+                del fields[name]
+        else:
+            choices: dict[str, list[Any]] = {}
+            for tag in tagging.without_rule():
+                choices.setdefault(tag.group.name, []).append((str(tag.pk), tag.name))
+            fields["tag"].choices = [("", _("A new tag")), *choices.items()]
+            fields["group"].choices = [(str(group.pk), group.name) for group in tagging.all_groups()]
         fields["types"].choices = [(choice.value, choice.label) for choice in event_types()]
 
     def clean(self) -> dict[str, Any]:
