@@ -40,9 +40,17 @@ def install(family: str, table: str, *, member: str, watched: Sequence[str], key
     }
     parts = []
     for event, (rows, tables) in bodies.items():
+        # As many rows were there before: when each new one was among them, nothing changed. This is how most statements
+        # of the intake of events end.
+        begin = (
+            f"IF NOT EXISTS (SELECT {columns} FROM new_rows EXCEPT ALL SELECT {columns} FROM old_rows) THEN"
+            " RETURN NULL; END IF;"
+            if event == "update"
+            else ""
+        )
         parts.append(f"""
             CREATE FUNCTION {name}_{event}() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN {noting(rows)} RETURN NULL; END $$;
+            BEGIN {begin} {noting(rows)} RETURN NULL; END $$;
             CREATE TRIGGER {name}_{event} AFTER {event.upper()} ON {table} {tables}
             FOR EACH STATEMENT EXECUTE FUNCTION {name}_{event}();""")
     parts.append(f"""
