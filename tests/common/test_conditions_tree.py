@@ -62,6 +62,15 @@ def test_every_fault_is_named_by_its_place() -> None:
         (leaf(op="between", value=[3, 1]), "bad_value"),
         (leaf("order.sum", "ge", "1e5"), "bad_value"),
         (leaf("order.sum", "ge", float("nan")), "bad_value"),
+        (leaf("order.sum", "ge", float("inf")), "bad_value"),
+        (leaf("order.sum", "ge", 1e300), "bad_value"),
+        (leaf("order.sum", "ge", True), "bad_value"),
+        (leaf("order.count", "eq", "٣"), "bad_value"),
+        (leaf("birthday", "month", [True]), "bad_value"),
+        (leaf("birthday", "anniversary_within", 0), "bad_value"),
+        (leaf("joined_at", "in_last", {"n": True, "unit": "day"}), "bad_value"),
+        (leaf("joined_at", "in_last", {"n": 1, "unit": "year"}), "bad_value"),
+        (leaf("joined_at", "eq", "2026-11-22T10:00:00Z"), "bad_value"),
         (leaf("order.sum", "ge", "0.001"), "bad_value"),
         (leaf("gender", "in", []), "bad_value"),
         (leaf("gender", "in", ["x"]), "bad_value"),
@@ -71,6 +80,15 @@ def test_every_fault_is_named_by_its_place() -> None:
         (leaf("name", "eq", "\ud800"), "bad_value"),
         (leaf("name", "eq", "x" * 201), "bad_value"),
         (leaf("name", "regex", "("), "bad_value"),
+        (leaf("name", "regex", "a" * 101), "bad_value"),
+        (leaf("name", "regex", "(?=a)b"), "bad_value"),
+        (leaf("name", "regex", "(?<!a)b"), "bad_value"),
+        (leaf("name", "regex", "***=a"), "bad_value"),
+        (leaf("name", "regex", "a{255}"), "bad_value"),
+        (leaf("name", "regex", "(a?){50}a{50}"), "bad_value"),
+        (leaf("name", "regex", "((a{1,9}){1,9}){1,9}"), "bad_value"),
+        (leaf("name", "regex", "(.{0,50}x){1,50}"), "bad_value"),
+        (leaf("name", "regex", r"(a)b\9"), "bad_value"),
         (leaf("name", "regex", r"(a)\1"), "bad_value"),
         (leaf("name", "in", ["x"] * 1_001), "bad_value"),
         (leaf("birthday", "in_last", {"n": 3, "unit": "hour"}), "bad_value"),
@@ -116,6 +134,38 @@ def test_twenty_levels_are_allowed_and_twenty_one_are_not() -> None:
 def test_two_hundred_leaves_are_allowed_and_more_are_not() -> None:
     conditions.parse({"any": [leaf()] * 200})
     assert faults({"any": [leaf()] * 201}) == [("/any/200", "too_many_leaves")]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^王", r"^1[3-9]\d{9}$", "(a+)+$", "(a|a)*$", "[[:alpha:]]{3,}", r"\({2}", "(?:ab){5}", "a{", "[]a]"]
+)
+def test_a_usual_pattern_is_taken(pattern: str) -> None:
+    conditions.parse(leaf("name", "regex", pattern))
+
+
+def test_a_list_of_ten_thousand_is_refused() -> None:
+    assert faults({"any": [leaf("name", "in", [str(n) for n in range(10_000)])]}) == [("/any/0", "bad_value")]
+
+
+def test_no_more_faults_are_told_than_anybody_reads() -> None:
+    assert len(faults({"all": [{"all": []}] * 100_000})) == 100
+    assert len(faults({"all": ["x"] * 100_000})) == 100
+
+
+def test_a_refusal_can_be_written_whatever_was_sent() -> None:
+    for raw in ('{"field": "age", "op": "set", "\\ud800": 1}', '{"field": "\\ud800", "op": "set"}', '{"\\ud800": 1}'):
+        with pytest.raises(BadCondition) as caught:
+            conditions.parse(conditions.loads(raw))
+        json.dumps(caught.value.detail, ensure_ascii=False).encode()
+
+
+def test_numbers_that_no_column_holds_are_refused() -> None:
+    for text in ('{"field": "age", "op": "eq", "value": 1e999}', '{"field": "age", "op": "eq", "value": NaN}'):
+        with pytest.raises(BadCondition):
+            conditions.parse(conditions.loads(text))
+    with pytest.raises(BadCondition) as caught:
+        conditions.loads('{"value": ' + "9" * 5_000 + "}")
+    assert caught.value.code == "not_json"
 
 
 def test_a_bare_leaf_and_a_version_are_allowed() -> None:

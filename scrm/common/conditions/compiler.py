@@ -16,7 +16,7 @@ from scrm.common.conditions.durations import Duration, anniversary_codes
 from scrm.common.conditions.fields import Aggregate, Column, Context, Field, Flag, PerValue, Row, Rows, Source
 from scrm.common.conditions.operators import FieldType
 from scrm.common.conditions.sql import FALSE, Sql, bind, compose, join, like
-from scrm.common.conditions.tree import Group, Leaf, Node
+from scrm.common.conditions.tree import Group, Leaf, Node, naming
 from scrm.common.conditions.values import days_before
 
 _COMPARISONS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -26,7 +26,10 @@ _PYTHON = {
 
 
 def compile_condition(node: Node, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql:
-    """The condition as a boolean expression. `stack` names the segments being compiled around it."""
+    """The condition as a boolean expression. `stack` names the segments being compiled around it.
+
+    Raises `BadCondition` naming the leaf (`cycle`, `too_deep`), and what the sources of fields raise.
+    """
     if isinstance(node, Leaf):
         return compile_leaf(node, as_of=as_of, stack=stack)
     parts = [compile_condition(child, as_of=as_of, stack=stack) for child in node.children]
@@ -41,7 +44,8 @@ def compile_condition(node: Node, *, as_of: datetime, stack: tuple[Any, ...] = (
 
 def compile_leaf(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql:
     context = context_of(leaf, as_of=as_of, stack=stack)
-    return _test(leaf.field, leaf.op, leaf.value, leaf.field.source(context), context)
+    with naming(leaf):
+        return _test(leaf.field, leaf.op, leaf.value, leaf.field.source(context), context)
 
 
 def context_of(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Context:

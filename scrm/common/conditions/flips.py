@@ -14,7 +14,7 @@ from scrm.common.conditions.durations import Duration
 from scrm.common.conditions.fields import Context
 from scrm.common.conditions.operators import FieldType
 from scrm.common.conditions.sql import Sql, bind, compose
-from scrm.common.conditions.tree import Leaf, Node, leaves
+from scrm.common.conditions.tree import Leaf, Node, leaves, naming
 
 
 def compile_flip(node: Node, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql | None:
@@ -28,7 +28,8 @@ def compile_flip(node: Node, *, as_of: datetime, stack: tuple[Any, ...] = ()) ->
 def leaf_flip(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql | None:
     """The same for one leaf."""
     context = context_of(leaf, as_of=as_of, stack=stack)
-    found = [leaf.field.turns(leaf, context) if leaf.field.turns is not None else None]
+    with naming(leaf):
+        found = [leaf.field.turns(leaf, context) if leaf.field.turns is not None else None]
     if leaf.field.type in (FieldType.DATE, FieldType.DATETIME):
         found.append(_of_operator(leaf, context))
     return earliest(found)

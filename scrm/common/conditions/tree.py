@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +30,8 @@ VERSION = 1
 GROUPS = ("all", "any", "none")
 MAX_DEPTH = 20
 MAX_LEAVES = 200
+# More faults than anybody reads: the rest of the tree is not looked at.
+MAX_FAULTS = 100
 _LEAF_KEYS = {"field", "op", "value", "window", "with"}
 
 
@@ -87,6 +90,15 @@ def parse(raw: Any) -> Node:
     return node
 
 
+@contextmanager
+def naming(leaf: Leaf) -> Iterator[None]:
+    """Have a refusal that comes up in working with the leaf name it, as reading the tree does."""
+    try:
+        yield
+    except Invalid as error:
+        raise BadCondition([_fault(leaf.path, error.code, error.message)]) from error
+
+
 def leaves(node: Node) -> Iterator[Leaf]:
     """Every leaf, in reading order."""
     if isinstance(node, Leaf):
@@ -139,7 +151,7 @@ class _Reader:
         nodes = []
         for index, child in enumerate(children):
             nodes.append(self.node(child, f"{path}/{op}/{index}", depth + 1))
-            if self.leaf_count > MAX_LEAVES:
+            if self.leaf_count > MAX_LEAVES or len(self.faults) >= MAX_FAULTS:
                 return None
         return Group(path, op, tuple(node for node in nodes if node is not None))
 
@@ -149,7 +161,9 @@ class _Reader:
             self.refuse(path, "too_many_leaves", _("At most %(count)s conditions.") % {"count": MAX_LEAVES})
             return None
         if unknown := next((key for key in raw if key not in _LEAF_KEYS), None):
-            self.refuse(path, "unknown_key", _("Unknown part: %(key)s") % {"key": str(unknown)[:40]})
+            # A lone surrogate could not be written into an answer.
+            shown = str(unknown)[:40].encode("utf-8", "backslashreplace").decode()
+            self.refuse(path, "unknown_key", _("Unknown part: %(key)s") % {"key": shown})
             return None
         key, op = raw.get("field"), raw.get("op")
         found = fields.find(key) if isinstance(key, str) else None
