@@ -13,4 +13,4 @@ class AnalyticsConfig(AppConfig):
             model_fields,  # noqa: F401
             model_filters,  # noqa: F401
         )
-        from analytics.web import model_tags, panels  # noqa: F401, PLC0415
+        from analytics.web import panels  # noqa: F401, PLC0415

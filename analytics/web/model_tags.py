@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from analytics.queries import model_board, model_words
 from analytics.queries.model_board import ModelBoard
 from analytics.queries.model_filters import UNKNOWN
 from analytics.web.presentation import members_url, segment_url
-from scrm.common import clock, panels
+from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 
@@ -43,7 +44,7 @@ MEASURES = {
     ModelKey.HOUR: gettext_lazy("share of what they did then within an hour of it"),
     ModelKey.CHANNEL: gettext_lazy("share of what they did then through it"),
 }
-LISTED = 8  # values shown before "more"
+CHARTED = 14  # bars of a chart
 
 
 @page(allow=Permission.ANALYTICS_VIEW)
@@ -85,6 +86,10 @@ def model_tags_run(request: ConsoleRequest, model: str = "") -> HttpResponse:
 
 def _card(board: ModelBoard, *, may_save: bool) -> dict[str, Any]:
     key = board.key
+    found = board.run.quality if board.run else {}
+    held_out = found.get("held_out") or {}
+    # What the last weeks said of each value: of the churn model, how its forecasts came out.
+    tested = {row["value"]: row for row in (held_out.get("values") or found.get("calibration") or [])}
     rows = [
         {
             "label": share.label,
@@ -92,6 +97,7 @@ def _card(board: ModelBoard, *, may_save: bool) -> dict[str, Any]:
             "tone": TONES.get(key, {}).get(share.value, "jade"),
             "href": members_url(**{f"model_{key.value}": share.value}),
             "segment": segment_url(_leaf(key, share.value)) if may_save else "",
+            "tested": tested.get(share.value),
         }
         for share in board.values
     ]
@@ -102,43 +108,27 @@ def _card(board: ModelBoard, *, may_save: bool) -> dict[str, Any]:
         "description": model_words.DESCRIPTIONS[key],
         "minimum": model_words.unknown(key),
         "board": board,
-        "rows": rows[:LISTED],
-        "more": rows[LISTED:],
+        "rows": rows,
         "unknown_href": members_url(**{f"model_{key.value}": UNKNOWN}),
         "chart": {
-            "labels": [row["label"] for row in rows[:14]],
-            "series": [{"name": str(_("Members")), "data": [row["members"] for row in rows[:14]]}],
+            "labels": [row["label"] for row in rows[:CHARTED]],
+            "series": [{"name": str(_("Members")), "data": [row["members"] for row in rows[:CHARTED]]}],
             "format": "count",
             "horizontal": key in (ModelKey.CATEGORY, ModelKey.CHANNEL),
         },
         "chart_id": f"model-{key.value}",
-        **_quality(board),
+        "held_out": held_out,
+        "held_out_since": date.fromisoformat(held_out["since"]) if held_out else None,
+        # Of several prices or discounts no sum can be hit or missed.
+        "summed": held_out if key not in model_words.BY_LEVEL else None,
+        "measure": MEASURES.get(key, ""),
+        "churn": found if "auc" in found else None,
+        "untaught": board.run is not None and key == ModelKey.CHURN and "auc" not in found,
     }
 
 
 def _leaf(key: ModelKey, value: str) -> tuple[str, str, Any]:
     return f"model.{key.value}", "any_of" if key == ModelKey.CATEGORY else "in", [value]
-
-
-def _quality(board: ModelBoard) -> dict[str, Any]:
-    """The figures of the last run, with the meaning that its model gives them."""
-    if board.run is None:
-        return {}
-    found = board.run.quality
-    held_out = found.get("held_out") or {}
-    labelled = [
-        {**row, "label": model_words.value_label(board.key, row["value"])}
-        for row in (held_out.get("values") or found.get("calibration") or [])
-    ]
-    if board.key in model_words.BY_LEVEL:
-        labelled.sort(key=lambda row: list(model_words.LEVELS).index(row["value"]))
-    return {
-        "held_out": held_out,
-        "measure": MEASURES.get(board.key, ""),
-        "by_value": labelled[:LISTED],
-        "churn": found if "auc" in found else None,
-        "untaught": board.key == ModelKey.CHURN and "auc" not in found,
-    }
 
 
 def member_values(request: ConsoleRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
@@ -154,6 +144,3 @@ def member_values(request: ConsoleRequest, member_id: int) -> tuple[str, dict[st
         "as_of": min((row.as_of for row in found if row.as_of), default=None),
         "may_open": request.actor.may(Permission.ANALYTICS_VIEW),
     }
-
-
-panels.register("member", "models", member_values)

@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import reverse
 
 from analytics.queries import rfm, scores
+from analytics.web import model_tags
 from analytics.web.presentation import STAGE_TONES
 from scrm.common import palette, panels
 from scrm.common.access import Actor, ConsoleRequest, Permission
@@ -35,4 +36,5 @@ def find_models(actor: Actor, query: str) -> list[palette.Entry]:
 
 
 panels.register("member", "scores", member_scores)
+panels.register("member", "models", model_tags.member_values)
 palette.register(find_models)
