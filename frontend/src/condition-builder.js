@@ -62,6 +62,8 @@ class ConditionBuilder extends HTMLElement {
       ...[this.bar, this.faults.summary, this.explain?.bar, this.grid, this.jsonView.panel, this.exclude, this.live, this.dialog].filter(Boolean),
     );
     this.addEventListener("keydown", (event) => this.key(event));
+    // What is typed on the next visit of a control is another step to undo.
+    this.addEventListener("change", () => (this.history.typing = null));
   }
 
   load(text) {

@@ -253,7 +253,7 @@ def test_copies_travel_as_json(open_page: Callable[..., Page], product: Product)
     area = page.locator("textarea.sb-json")
     assert json.loads(area.input_value()) == NESTED
     area.fill('{"all": [{"field": "city"')
-    expect(page.locator("#sb-json-note")).to_be_visible()
+    expect(page.locator(".sb-json-panel [role=alert]")).to_be_visible()
     expect(page.locator(".sb-json-foot .btn-primary")).to_be_disabled()
     area.fill(json.dumps(inner))
     page.locator(".sb-json-foot .btn-primary").click()
@@ -382,6 +382,23 @@ def test_it_works_on_a_phone(open_page: Callable[..., Page], product: Product) -
         ".map(e => e.outerHTML.slice(0, 90))",
     )
     assert small == []
+
+    # A finger drags by the grip.
+    finger = page.context.new_cdp_session(page)
+    grip, target = row(page, "订单数").locator("[data-grip]"), row(page, "城市")
+    grip.scroll_into_view_if_needed()
+    start, end = grip.bounding_box(), target.bounding_box()
+    assert start is not None
+    assert end is not None
+    x, y = start["x"] + 20, start["y"] + 20
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for height in (y - 20, (y + end["y"]) / 2, end["y"] - 2):
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": height}]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator(".sb-ghost")).to_have_count(0)
+    assert [next(iter(child)) for child in tree(page)["all"]] == ["field", "field", "any"]
+    page.locator("[data-tool=undo]").click()
+    assert tree(page) == NESTED
 
     # What a drag does, the menu of a row does too.
     row(page, "城市").locator("[data-key$='|menu']").click()

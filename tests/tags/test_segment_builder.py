@@ -117,4 +117,4 @@ def test_two_editors_the_second_sees_what_the_first_saved_and_may_replace_it() -
     assert refused.context["builder"]["unsaved"] is True
     assert save(3, overwrite=str(clash.theirs.version)).status_code == 302
     segment.refresh_from_db()
-    assert segment.condition["all"][0]["value"] == 3  # type: ignore[index,call-overload]  # a dynamic one has one
+    assert segment.condition["all"][0]["value"] == 3  # type: ignore[index]  # a dynamic one has one

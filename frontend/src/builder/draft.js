@@ -22,6 +22,9 @@ export class Draft {
   values() {
     const kept = {};
     for (const [name, value] of new FormData(this.form)) if (!SECRET.has(name) && typeof value === "string") kept[name] = value;
+    // As the builder writes it, however it came.
+    const { input } = this.builder;
+    if (kept[input.name]) kept[input.name] = JSON.stringify(JSON.parse(kept[input.name]));
     return kept;
   }
 
@@ -42,7 +45,10 @@ export class Draft {
   begin() {
     if ("unsaved" in this.builder.dataset) {
       this.first = "";
-      return this.save();
+      this.save();
+      // The page must not be left silently either; who guards it listens in a moment.
+      setTimeout(() => this.builder.input.dispatchEvent(new Event("input", { bubbles: true })));
+      return;
     }
     const kept = memory.get(this.key);
     if (!kept?.values || Date.now() - kept.at > KEPT || JSON.stringify(kept.values) === this.first) return memory.delete(this.key);

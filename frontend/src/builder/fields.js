@@ -10,6 +10,10 @@ const EMPTY = {
   duration: () => ({ n: 30, unit: "day" }),
   days: () => 7,
 };
+export const USUAL = {
+  duration: (param) => ({ n: 7, unit: !param.units?.length || param.units.includes("day") ? "day" : param.units[0] }),
+  number: (param) => Math.max(param.minimum ?? 0, Math.min(30, param.maximum || 30)),
+};
 const SHOWN = 3;
 
 export class Fields {
@@ -35,7 +39,11 @@ export class Fields {
   // A new condition on a field: its first operator, nothing filled in yet.
   fresh(key) {
     const field = this.get(key);
-    return field ? this.withOperator({ field: key }, field.operators[0].key) : { field: key };
+    if (!field) return { field: key };
+    const leaf = this.withOperator({ field: key }, field.operators[0].key);
+    // What is needed and has a usual value is there at once: what the controls show is what is meant.
+    const usual = (field.with ?? []).filter((param) => param.required && USUAL[param.kind]).map((param) => [param.key, USUAL[param.kind](param)]);
+    return usual.length ? { ...leaf, with: Object.fromEntries(usual) } : leaf;
   }
 
   // The leaf with another operator; its value stays when that still fits.

@@ -6,7 +6,7 @@ export class JsonView {
   constructor(builder) {
     this.builder = builder;
     const { words } = builder;
-    this.note = el("p", { class: "sb-note sb-fault", role: "alert", id: "sb-json-note", hidden: true });
+    this.note = el("p", { class: "sb-note sb-fault", role: "alert", id: `json-note-${builder.tree.id}`, hidden: true });
     this.area = el("textarea", {
       class: "form-control sb-json",
       rows: "18",

@@ -1,9 +1,10 @@
 // What narrows a field down: parameters by their kind, filters over an event's properties, steps, and the time window.
 import { el, icon, select, tool } from "./dom.js";
 import { chips } from "./chips.js";
+import { USUAL } from "./fields.js";
 import { choiceBox, dateBox, durationBox, numberBox, pickerButton, textBox } from "./values.js";
 
-const EMPTY = { duration: (param) => ({ n: 7, unit: param.units?.includes("day") ? "day" : param.units?.[0] }), where: () => [{ property: "", op: "", value: "" }], step: () => ({ type: [] }), number: () => "" };
+const EMPTY = { ...USUAL, where: () => [{ property: "", op: "", value: "" }], step: () => ({ type: [] }) };
 const fresh = (param) => EMPTY[param.kind]?.(param) ?? (param.many ? [] : "");
 const isEmpty = (value) => value === "" || value == null || (Array.isArray(value) && !value.length);
 
@@ -32,7 +33,7 @@ function put(row, key, value, control) {
 
 function paramEditor(row, param, value) {
   const set = (next, control) => put(row, param.key, next, control);
-  const editor = byKind(row, `with-${param.key}`, param, value ?? (param.required ? fresh(param) : ""), set);
+  const editor = byKind(row, `with-${param.key}`, param, value ?? "", set);
   // The last filter of a list takes the list with it.
   const off = param.required || param.kind === "where" ? null : tool(icon("x"), row.words.removeFilter, () => row.redraw((leaf) => dropParam(leaf, param.key), "narrow"), { class: "btn-bare sb-tool sb-off" });
   return el("span", { class: `sb-param sb-param-${param.kind ?? "choice"}`, role: "group", "aria-label": param.label }, el("span", { class: "sb-param-name" }, param.label), editor, off);
@@ -49,7 +50,7 @@ function byKind(row, name, param, value, set) {
     case "number":
       return numberBox(row, name, value, param.label, set, { step: "any", min: param.minimum, max: param.maximum });
     case "duration":
-      return durationBox(row, name, value || fresh(param), param.units?.length ? param.units : ["day", "week", "month"], set);
+      return durationBox(row, name, value || { n: "", unit: fresh(param).unit }, param.units?.length ? param.units : ["day", "week", "month"], set);
     case "where":
       return whereEditor(row, name, param, Array.isArray(value) ? value : [], set);
     case "step":

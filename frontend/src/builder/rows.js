@@ -135,7 +135,7 @@ export function groupRow(builder, place, folded) {
     countCell(),
     tools(builder, id),
   );
-  row.setAttribute("aria-expanded", String(!folded));
+  if (place.parent) row.setAttribute("aria-expanded", String(!folded));
   return row;
 }
 
