@@ -37,6 +37,7 @@ class RuleForm(forms.Form):
         required=False,
         max_length=60,
         label=_("Where the words are looked for"),
+        initial="title",
         widget=forms.TextInput(attrs={"list": "event-properties"}),
         help_text=_("A property of the event: text of a message, title of a page."),
     )
