@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from scrm.common import clock
 from tags.models import SegmentSize
@@ -22,19 +23,24 @@ class Moves:
 
 def history(segment_id: int, *, days: int, now: datetime) -> list[tuple[date, int]]:
     """The sizes of the last so many shop days, oldest first; days on which nobody counted are left out."""
-    rows = SegmentSize.objects.filter(segment_id=segment_id, counted_on__gt=clock.shop_date(now) - timedelta(days=days))
-    return list(rows.order_by("counted_on").values_list("counted_on", "members"))
+    rows = _within([segment_id], days, now).order_by("counted_on")
+    return list(rows.values_list("counted_on", "members"))
 
 
 def trends(segment_ids: Collection[int], *, days: int, now: datetime) -> dict[int, list[int]]:
     """The same for several segments, sizes only: what the list draws as a line. One query."""
-    rows = SegmentSize.objects.filter(
-        segment_id__in=segment_ids, counted_on__gt=clock.shop_date(now) - timedelta(days=days)
-    )
     found: dict[int, list[int]] = {}
-    for segment_id, members in rows.order_by("segment_id", "counted_on").values_list("segment_id", "members"):
+    rows = _within(segment_ids, days, now).order_by("segment_id", "counted_on")
+    for segment_id, members in rows.values_list("segment_id", "members"):
         found.setdefault(segment_id, []).append(members)
     return found
+
+
+def _within(segment_ids: Collection[int], days: int, now: datetime) -> QuerySet[SegmentSize]:
+    today = clock.shop_date(now)
+    return SegmentSize.objects.filter(
+        segment_id__in=segment_ids, counted_on__gt=today - timedelta(days=days), counted_on__lte=today
+    )
 
 
 def moves(segment_id: int, *, days: int, now: datetime) -> Moves:

@@ -76,7 +76,9 @@ class SampleForm(forms.Form):
         required=False, min_value=0, max_value=100, max_digits=6, decimal_places=3, label=_("Per cent")
     )
     size = forms.IntegerField(required=False, min_value=1, max_value=100_000_000, label=_("Number of members"))
-    name = forms.CharField(required=False, max_length=60, label=_("Name"))
+    name = forms.CharField(
+        required=False, max_length=60, label=_("Name"), help_text=_("Empty: it is named after the segment.")
+    )
 
 
 class SplitForm(forms.Form):
