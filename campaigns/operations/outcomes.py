@@ -13,7 +13,7 @@ from campaigns.enums import CampaignState, FailReason, MessageState
 from campaigns.models import Campaign, CampaignChunk
 from campaigns.models.campaigns import ChunkState
 from campaigns.operations import claims
-from members.operations import timeline
+from members.operations import summaries, timeline
 from scrm.common import reactions
 from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
@@ -186,6 +186,7 @@ def _tell(campaign_id: int, handed: Sequence[tuple[int, UUID]], now: datetime) -
 
 def follow(kind: str, member_ids: Collection[int], now: datetime) -> None:
     """Have conditions over messages looked at again. Inside the transaction that changed the messages."""
+    summaries.hold(member_ids)
     reactions.run(
         Facts(
             now=now,
