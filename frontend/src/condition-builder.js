@@ -27,6 +27,7 @@ class ConditionBuilder extends HTMLElement {
     this.history = new History();
     this.rows = new Map();
     this.folded = new Set();
+    this.selected = new Set();
     this.load(this.input.value);
     if (!this.input.value) this.input.value = this.json;
     this.frame();
@@ -47,7 +48,7 @@ class ConditionBuilder extends HTMLElement {
   // What is always there; only the grid is drawn again.
   frame() {
     this.live = el("div", { class: "visually-hidden", role: "status" });
-    this.grid = el("div", { class: "sb-grid", role: "treegrid", "aria-label": this.words.tree });
+    this.grid = el("div", { class: "sb-grid", role: "treegrid", "aria-multiselectable": "true", "aria-label": this.words.tree });
     this.exclude = "exclude" in this.dataset && this.fields.get("segment") ? el("section", { class: "sb-exclude", "aria-label": this.words.exclude }) : null;
     this.faults = new Faults(this);
     this.menu = new RowMenu(this);
@@ -136,6 +137,7 @@ class ConditionBuilder extends HTMLElement {
 
   put(state) {
     this.state = state;
+    this.select();
     this.input.value = this.json;
     this.input.dispatchEvent(new Event("input", { bubbles: true }));
     this.explain?.mark({});
@@ -184,6 +186,16 @@ class ConditionBuilder extends HTMLElement {
     this.bar.update();
     if (held?.key) this.focusControl(held.key);
     else if (held?.row) this.keyboard.row(held.row)?.focus();
+  }
+
+  // Which rows the next act is for, besides the one that has the focus. An edit clears it.
+  select(ids = new Set()) {
+    if (!ids.size && !this.selected.size) return;
+    this.selected = ids;
+    for (const { node } of walk(this.tree)) {
+      this.keyboard.row(String(node.id))?.setAttribute("aria-selected", String(ids.has(node.id)));
+    }
+    if (ids.size) this.say(this.words.selected, { count: ids.size });
   }
 
   retab() {

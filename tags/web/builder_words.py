@@ -107,6 +107,7 @@ def _keys() -> dict[str, str]:
     return {
         "shortcuts": _("Keyboard shortcuts"),
         "keyRows": _("From row to row"),
+        "keySelect": _("Select several rows (also Ctrl and click)"),
         "keyEnter": _("Into the controls of a row, and back to the row"),
         "keyFold": _("Fold and unfold a group; to the group around a row"),
         "keyInsert": _("Add a condition after the row"),
@@ -128,6 +129,7 @@ def _said() -> dict[str, str]:
         "notMoved": _("It cannot be moved there."),
         "copied": _("Copied: {name}"),
         "notPasted": _("There is no condition to paste."),
+        "selected": _("Rows selected: {count}"),
         "undone": _("Undone"),
         "redone": _("Redone"),
         "replaced": _("The whole condition was replaced"),

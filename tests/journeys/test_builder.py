@@ -231,6 +231,16 @@ def test_the_same_by_keyboard_alone(open_page: Callable[..., Page], product: Pro
     for _ in range(5):
         press("ControlOrMeta+z")
     assert tree(page) == NESTED
+
+    # Several rows at once: both inner ones into a group, and back.
+    row(page, labels["birthday"]).focus()
+    press("Shift+ArrowDown")
+    expect(page.locator(".sb-grid [aria-selected=true]")).to_have_count(2)
+    press("ControlOrMeta+g")
+    none = tree(page)["all"][1]["any"][1]["none"]
+    assert none == [{"any": NESTED["all"][1]["any"][1]["none"]}]  # type: ignore[index]  # the tree above
+    press("ControlOrMeta+Shift+g")
+    assert tree(page) == NESTED
     press("?")
     expect(page.locator("dialog[open].sb-keys")).to_be_visible()
     press("Escape")
@@ -260,6 +270,70 @@ def test_copies_travel_as_json(open_page: Callable[..., Page], product: Product)
     assert tree(page) == inner
     page.keyboard.press("ControlOrMeta+z")
     assert tree(page) == NESTED
+
+
+def test_what_members_did_is_narrowed_and_put_in_order(open_page: Callable[..., Page], product: Product) -> None:
+    page = open_page(language="en")
+    builder(page, product)
+
+    def within(field: str) -> Callable[[str], Locator]:
+        return lambda name: row(page, field).locator(f"[data-key$='|{name}']")
+
+    page.locator("[data-key$='|add']").click()
+    pick(page, "event weight")
+    weight = within("Event weight")
+    weight("with-type").click()
+    pick(page, "page.viewed")
+    page.keyboard.press("Escape")
+    weight("with-half_life_days").fill("14")
+    weight("value").fill("1.5")
+    weight("narrow").click()
+    page.locator(".sb-popup [role=option]").first.click()
+    weight("with-where-0-property").click()
+    pick(page, "title")
+    weight("with-where-0-op").select_option("contains")
+    weight("with-where-0-value").fill("育儿")
+
+    page.locator("[data-key$='|add']").click()
+    pick(page, "one after the other")
+    sequence = within("Did one after the other")
+    for step, kind in (("first", "cart.added"), ("then", "page.viewed")):
+        sequence(f"with-{step}-type").click()
+        pick(page, kind)
+        page.keyboard.press("Escape")
+    sequence("with-then-where-add").click()
+    sequence("with-then-where-0-property").click()
+    pick(page, "seconds")
+    sequence("with-then-where-0-op").select_option("ge")
+    sequence("with-then-where-0-value").fill("30")
+    sequence("with-within-unit").select_option("hour")
+
+    assert save(page, product) == {
+        "all": [
+            {
+                "field": "event.weight",
+                "op": "ge",
+                "value": 1.5,
+                "with": {
+                    "type": ["page.viewed"],
+                    "half_life_days": 14,
+                    "where": [{"property": "title", "op": "contains", "value": "育儿"}],
+                },
+            },
+            {
+                "field": "event.sequence",
+                "op": "true",
+                "with": {
+                    "within": {"n": 7, "unit": "hour"},
+                    "first": {"type": ["cart.added"]},
+                    "then": {
+                        "type": ["page.viewed"],
+                        "where": [{"property": "seconds", "op": "ge", "value": 30}],
+                    },
+                },
+            },
+        ]
+    }
 
 
 def test_a_list_is_pasted_searched_and_narrowed(open_page: Callable[..., Page], product: Product) -> None:

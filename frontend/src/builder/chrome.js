@@ -54,6 +54,7 @@ export function exclusions(builder, section) {
 
 const KEYS = [
   ["keyRows", ["↑"], ["↓"]],
+  ["keySelect", ["Shift", "↑"], ["Shift", "↓"]],
   ["keyEnter", ["Enter"], ["Esc"]],
   ["keyFold", ["←"], ["→"]],
   ["keyInsert", ["Insert"], ["+"]],

@@ -1,12 +1,14 @@
 // What can be done to the tree, as methods of the builder: each is one step to undo, and is said aloud.
 import { fill, memory } from "./dom.js";
 import { openPicker } from "./picker.js";
-import { grow, insert, locate, misshapen, move, plain, regrow, remove, replace, step, unwrap, wrap } from "./tree.js";
+import { gather, grow, insert, locate, misshapen, move, outermost, plain, regrow, remove, replace, step, unwrap, wrap } from "./tree.js";
 
 const CLIPBOARD = "conditions.clipboard";
+const SEVERAL = new Set(["wrap", "duplicate", "remove"]);
 
 export const edits = {
   act(name, id, more) {
+    if (this.selected.size > 1 && this.selected.has(id) && SEVERAL.has(name)) return this.actOnAll(name);
     const place = locate(this.tree, id);
     if (!place || (!place.parent && name !== "kind")) return this.say(this.words.notMoved);
     const words = { name: this.fields.describe(place.node) };
@@ -38,6 +40,25 @@ export const edits = {
         return to ? this.place(id, ...to) : this.say(this.words.notMoved);
       }
     }
+  },
+
+  // The same for all rows that are selected.
+  actOnAll(name) {
+    const nodes = outermost(this.tree, this.selected);
+    const words = { name: nodes.map((node) => this.fields.describe(node)).join(this.words.comma) };
+    if (name === "wrap") {
+      const { parent } = locate(this.tree, nodes[0].id);
+      const [tree, groupId] = gather(this.tree, this.selected, parent.op === "any" ? "all" : "any");
+      return this.editTree(tree, { focus: groupId, say: fill(this.words.wrapped, words) });
+    }
+    if (name === "duplicate") {
+      const twins = nodes.map(regrow);
+      const { parent, index } = locate(this.tree, nodes.at(-1).id);
+      return this.editTree(insert(this.tree, parent.id, index + 1, ...twins), { focus: twins.at(-1).id, say: fill(this.words.duplicated, words) });
+    }
+    const { parent } = locate(this.tree, nodes[0].id);
+    const tree = nodes.reduce((rest, node) => remove(rest, node.id), this.tree);
+    this.editTree(tree, { focus: parent.id, say: fill(this.words.removed, words) });
   },
 
   // Move to a place, and say where that is.
@@ -86,12 +107,13 @@ export const edits = {
     this.add(groupId, asGroup, index, () => this.keyboard.row(key));
   },
 
-  // The node as JSON, kept in this browser too: the system's clipboard is not open to every page.
+  // The node, or all that are selected, as JSON; kept in this browser too: the system's clipboard is not open to every page.
   copied(id) {
-    const { node } = locate(this.tree, id);
-    const text = JSON.stringify(plain(node), null, 2);
+    const ids = this.selected.has(id) ? this.selected : new Set([id]);
+    const nodes = outermost(this.tree, ids);
+    const text = JSON.stringify(nodes.length > 1 ? nodes.map(plain) : plain(nodes[0]), null, 2);
     memory.set(CLIPBOARD, text);
-    this.say(this.words.copied, { name: this.fields.describe(node) });
+    this.say(this.words.copied, { name: nodes.map((node) => this.fields.describe(node)).join(this.words.comma) });
     return text;
   },
 

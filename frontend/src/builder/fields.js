@@ -2,7 +2,6 @@
 import { fill, format } from "./dom.js";
 
 const EMPTY = {
-  none: () => null,
   pair: () => ["", ""],
   list: () => [],
   months: () => [],
@@ -50,8 +49,9 @@ export class Fields {
   withOperator(leaf, key) {
     const wanted = this.get(leaf.field).operators.find((entry) => entry.key === key);
     const former = this.operator(leaf)?.operand;
-    const value = former === wanted.operand && leaf.value != null ? leaf.value : (EMPTY[wanted.operand]?.() ?? "");
-    return { ...leaf, op: key, value: wanted.operand === "none" ? null : value };
+    const { value, with: given, window, ...rest } = leaf;
+    const kept = former === wanted.operand && value != null ? value : (EMPTY[wanted.operand]?.() ?? "");
+    return { ...rest, op: key, ...(wanted.operand === "none" ? {} : { value: kept }), ...(given && { with: given }), ...(window && { window }) };
   }
 
   // The label of a value among choices.

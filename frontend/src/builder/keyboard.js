@@ -14,7 +14,11 @@ export class Keyboard {
     });
     // A press beside the controls of a row is a press on the row.
     grid.addEventListener("click", (event) => {
-      if (!event.target.closest(`${CONTROLS}, [data-grip]`)) event.target.closest("[role=row]")?.focus();
+      const row = event.target.closest("[role=row]");
+      if (!row || event.target.closest(`${CONTROLS}, [data-grip]`)) return;
+      if (event.shiftKey || event.ctrlKey || event.metaKey) this.extend(row, event.shiftKey);
+      else this.builder.select();
+      row.focus();
     });
     for (const name of ["copy", "cut", "paste"]) grid.addEventListener(name, (event) => this.clipboard(event, name));
   }
@@ -87,7 +91,12 @@ export class Keyboard {
     if (event.altKey) return this.move(event, row);
     const rows = this.rows();
     const at = rows.indexOf(row);
-    const go = (next) => (next && this.focus(next.dataset.row), true);
+    const go = (next) => {
+      if (next && event.shiftKey) this.extend(next, true);
+      else this.builder.select();
+      if (next) this.focus(next.dataset.row);
+      return true;
+    };
     switch (key) {
       case "ArrowUp":
         return go(rows[at - 1]);
@@ -105,12 +114,30 @@ export class Keyboard {
       case "Enter":
       case "F2":
         return this.enter(row);
+      case "Escape":
+        if (!this.builder.selected.size) return false;
+        return this.builder.select(), true;
     }
     const id = parseInt(row.dataset.row, 10);
     if (key === "Delete" || key === "Backspace") return this.foot(row) || (this.builder.act("remove", id), true);
     if (key === "Insert" || key === "+") return this.builder.addAfter(row.dataset.row, event.shiftKey && key === "Insert"), true;
     if (key === " ") return this.foot(row) ? false : (this.builder.menu.open(id, row.querySelector("[data-key$='|menu']")), true);
     return false;
+  }
+
+  // Select a row too; with `through`, all rows from the active one to it.
+  extend(row, through) {
+    const chosen = new Set(this.builder.selected);
+    const rows = this.rows().filter((one) => !this.foot(one) && Number(one.dataset.row) !== this.builder.tree.id);
+    const id = Number(row.dataset.row);
+    if (through) {
+      const ends = [rows.indexOf(this.row(this.active)), rows.indexOf(row)].filter((at) => at >= 0).sort((a, b) => a - b);
+      for (const one of rows.slice(ends[0], ends.at(-1) + 1)) chosen.add(Number(one.dataset.row));
+    } else if (rows.includes(row) && !chosen.delete(id)) {
+      if (!chosen.size && rows.includes(this.row(this.active))) chosen.add(Number(this.active));
+      chosen.add(id);
+    }
+    this.builder.select(chosen);
   }
 
   foot(row) {

@@ -184,4 +184,5 @@ export function updateRow(builder, row, place) {
   row.setAttribute("aria-posinset", place.parent ? place.index + 1 : 1);
   row.setAttribute("aria-setsize", place.parent ? place.parent.children.length : 1);
   row.setAttribute("aria-label", builder.fields.describe(place.node));
+  if (place.parent) row.setAttribute("aria-selected", String(builder.selected.has(place.node.id)));
 }

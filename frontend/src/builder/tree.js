@@ -96,6 +96,24 @@ export function wrap(tree, id, op) {
   return [grown, group.id];
 }
 
+// Several nodes, wherever they are, into a group where the first of them was.
+export function gather(tree, ids, op) {
+  const nodes = outermost(tree, ids);
+  const [grown, groupId] = wrap(tree, nodes[0].id, op);
+  const others = nodes.slice(1);
+  const left = others.reduce((rest, node) => remove(rest, node.id), grown);
+  return [insert(left, groupId, 1, ...others), groupId];
+}
+
+// The nodes of these ids in reading order, without those inside another of them.
+export function outermost(tree, ids) {
+  const found = [];
+  for (const { node } of walk(tree)) {
+    if (ids.has(node.id) && !found.some((outer) => holds(outer, node.id))) found.push(node);
+  }
+  return found;
+}
+
 // The group's children in its place.
 export function unwrap(tree, id) {
   const { node, parent, index } = locate(tree, id) ?? {};
