@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from django.contrib import messages
@@ -10,6 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from scrm.common import clock
@@ -30,12 +32,38 @@ MOST_COUNTED = 1_000
 
 @dataclass(slots=True)
 class Shown:
-    """A tag of the list with what is shown of it. `members` is None where it is not known."""
+    """A tag of the list with what is shown of it. `members` is None where it is not known.
+
+    There are hundreds of them on the page: addresses and words are made here, not by the template.
+    """
 
     tag: Tag
     tone: str
     members: int | None
     is_more: bool = False
+
+    @property
+    def url(self) -> str:
+        return f"{_place('tag_list')}{self.tag.pk}/"
+
+    @property
+    def members_url(self) -> str:
+        return f"{_place('member_list')}?tag={self.tag.pk}"
+
+    @property
+    def count(self) -> str:
+        return "" if self.members is None else f"{self.members:,}{'+' if self.is_more else ''}"
+
+    @property
+    def label(self) -> str:
+        """What a screen reader says for the count."""
+        text = ngettext("%(n)s member has %(name)s", "%(n)s members have %(name)s", self.members or 0)
+        return text % {"n": self.count, "name": self.tag.name}
+
+
+@lru_cache
+def _place(name: str) -> str:
+    return reverse(name)
 
 
 @dataclass(slots=True)
