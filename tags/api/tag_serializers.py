@@ -80,7 +80,7 @@ class MergeOut(serializers.Serializer):
 
 class DependentSerializer(serializers.Serializer):
     kind = serializers.CharField(help_text="segment, rule, campaign, …")
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # also the name of an attribute of fields
     url = serializers.CharField(help_text="Its page in the console.")
 
 

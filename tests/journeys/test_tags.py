@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.journeys.conftest import PHONE, Product
+from tests.journeys.conftest import Product
 
 LANGUAGES = pytest.mark.parametrize("language", ["zh-hans", "en"])
 AXE = Axe()
@@ -186,7 +186,7 @@ def test_the_pages_of_tags_have_no_barriers_and_fit_a_phone(
             if one["impact"] in ("serious", "critical")
             for node in one["nodes"]
         ]
-        page.set_viewport_size(PHONE)
+        page.set_viewport_size({"width": 390, "height": 844})
         if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             found.append(f"{path}: wider than a phone")
     assert found == []

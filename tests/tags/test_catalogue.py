@@ -104,7 +104,7 @@ def test_a_new_name_keeps_members_and_what_timelines_said() -> None:
 def test_refused_values_name_their_field(values: dict[str, Any], code: str, field: str) -> None:
     tag = make_tag("茶")
     with pytest.raises(Invalid) as caught:
-        catalogue.update_tag(tag_id=tag.pk, **values)  # type: ignore[typeddict-item]  # the values are wrong on purpose
+        catalogue.update_tag(tag_id=tag.pk, **values)
     assert (caught.value.code, caught.value.detail["field"]) == (code, field)
     tag.refresh_from_db()
     assert (tag.name, tag.colour, tag.owner_id) == ("茶", "", None)
