@@ -100,7 +100,7 @@ def describe(content: Mapping[str, Any], choices: Mapping[str, Mapping[str, str]
         found[f"{name.upper()} · {_('Middle')}"] = f"{_MODES[middle.mode]}{typed}"
     for place, layer in enumerate(definition.layers, 1):
         ranges = [
-            f"{part.upper()} {low}–{high}"
+            f"{part.upper()} {low}" if low == high else f"{part.upper()} {low}–{high}"
             for part, (low, high) in (("r", layer.r), ("f", layer.f), ("m", layer.m))
             if (low, high) != (1, 5)
         ]

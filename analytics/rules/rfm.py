@@ -103,7 +103,8 @@ def dump(definition: Definition) -> dict[str, Any]:
 
 
 def _part(raw: Mapping[str, Any], part: str, name: str) -> Mapping[str, Any]:
-    whole = raw.get(part) or {}
+    whole = raw.get(part)
+    whole = {} if whole is None else whole
     found = (whole.get(name) or {}) if isinstance(whole, Mapping) else None
     if not isinstance(found, Mapping):
         raise BadDefinition("unknown_mode", f"{part}.{name}")

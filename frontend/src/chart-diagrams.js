@@ -18,9 +18,18 @@ const SHAPES = {
     type: "sankey", left: 4, right: 96, top: 8, bottom: 8, nodeGap: 12, draggable: false,
     label: { color: colour("--ink") },
     lineStyle: { color: "gradient", opacity: 0.35 },
-    data: data.nodes, links: data.links,
+    data: coloured(data.nodes), links: data.links,
   }),
 };
+
+// The same name left and right (told apart by an invisible character at its end) has the same colour.
+function coloured(nodes) {
+  const names = [...new Set(nodes.map(({ name }) => name.replace("\u200b", "")))];
+  return nodes.map((node) => ({
+    ...node,
+    itemStyle: { color: colour(SERIES[names.indexOf(node.name.replace("\u200b", "")) % SERIES.length]) },
+  }));
+}
 
 // Draws into `picture`; answers {draw, remove}, as charts.js does for its own kinds.
 export function diagram(picture, kind, data) {
