@@ -160,7 +160,7 @@ def _around() -> dict[str, str]:
         "nothingFound": _("nothing"),
         "notYet": _("The condition is not complete yet."),
         "draftFound": _("What you typed at {time} was not saved."),
-        "draftStale": _("The segment has been changed since."),
+        "draftStale": _("Meanwhile somebody saved a change."),
         "draftRestore": _("Restore"),
         "draftDiscard": _("Discard"),
         "draftSaved": _("Draft kept in this browser at {time}"),
