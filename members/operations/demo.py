@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -335,10 +336,14 @@ def _load_events(
     at = np.maximum(at, crowd.joined[member_id - crowd.first_id])
     kind = rng.choice(len(_EVENT_KEYS), len(member_id), p=[0.5, 0.14, 0.22, 0.1, 0.04])
     product = rng.integers(0, len(organisation.products), len(member_id))
-    skus = np.array([row[0] for row in shopping.products()])
+    # Of one length each: the blanks are no part of what JSON says.
+    shown = [
+        json.dumps({"sku": sku, "title": name}, ensure_ascii=False).encode() for sku, name, *_ in shopping.products()
+    ]
+    longest = max(map(len, shown))
+    bodies = np.array([b"\x01" + text.ljust(longest) for text in shown])
     message = np.char.add("e", np.char.zfill((crowd.first_id * 1000 + np.arange(len(member_id))).astype(str), 14))
-    properties = np.char.add(np.char.add('{"sku": "', skus[product]), '"}')
-    body = np.char.add("\x01", properties).astype("S")
+    body = bodies[product]
     bulk.copy_columns(
         "members_event",
         {

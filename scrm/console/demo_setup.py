@@ -13,8 +13,9 @@ from scrm.common import clock
 from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
 from scrm.common.transactions import atomic
+from tags.enums import RuleForm
+from tags.operations import automatic, catalogue, segments, watches
 from tags.operations import demo as tag_demo
-from tags.operations import segments
 
 # (user name, name shown, role, scope)
 USERS = [
@@ -49,6 +50,40 @@ SEGMENTS: list[tuple[str, dict[str, Any]]] = [
         },
     ),
 ]
+# Tags that put themselves on: (name, form, definition, what it means).
+RULES: list[tuple[str, str, dict[str, Any], str]] = [
+    (
+        "茶饮兴趣",
+        RuleForm.INTEREST,
+        {
+            "types": ["page.viewed", "product.favorited", "cart.added"],
+            "property": "title",
+            "keywords": ["乌龙", "普洱", "茶包", "花茶"],
+            "half_life_days": 30,
+            "threshold": 0.8,
+        },
+        "看过、收藏或加购茶类商品；每 30 天减半，淡了自动摘下",
+    ),
+    (
+        "近期加购",
+        RuleForm.KEYWORD,
+        {"types": ["cart.added"], "min_count": 1, "within_days": 14},
+        "14 天内加购过商品",
+    ),
+    (
+        "高频复购",
+        RuleForm.CONDITION,
+        {
+            "condition": {
+                "all": [
+                    {"field": "order.count", "op": "ge", "value": 4, "window": {"last": {"n": 180, "unit": "day"}}},
+                    {"none": [{"field": "lifecycle", "op": "in", "value": ["lost"]}]},
+                ]
+            }
+        },
+        "180 天内至少 4 单，且未流失",
+    ),
+]
 TEMPLATES = [
     (
         "老客召回 · 桂花季",
@@ -78,6 +113,12 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
     report("model tags")
     model_tags.run(as_of=today, actor=SYSTEM, now=now)
     made = [segments.create(name=name, condition=condition, now=now) for name, condition in SEGMENTS]
+    # The first segment tells timelines who comes and goes.
+    report("automatic tags")
+    followed = segments.follow(segment_id=made[0].pk, now=now)
+    make_rules(now=now)
+    if followed.watch_id is not None:
+        watches.evaluate_everyone(watch_id=followed.watch_id, now=now)
     for name, body in TEMPLATES:
         templates.create(name=name, channel="sandbox", subject="", body=body, user_id=None)
     sandbox = next(account for account in accounts.active() if account.channel == "sandbox")
@@ -101,3 +142,12 @@ def make_users(*, password: str) -> None:
             user.is_staff = user.is_superuser = role == Role.ADMIN
             user.set_password(password)
             user.save()
+
+
+def make_rules(*, now: datetime) -> None:
+    """The demo's automatic tags, enabled, with everyone evaluated."""
+    group = catalogue.create_group(name="自动标签", choice="multiple", colour="teal")
+    for name, form, definition, description in RULES:
+        tag = catalogue.create_tag(group_id=group.pk, name=name, description=description)
+        rule = automatic.create(tag_id=tag.pk, form=form, definition=definition, now=now)
+        watches.evaluate_everyone(watch_id=automatic.enable(rule_id=rule.pk, now=now).watch_id, now=now)
