@@ -169,7 +169,7 @@ def _fading(context: Context) -> Sql:
 
 def _weight(context: Context) -> Source:
     present = compose("EXISTS (SELECT 1 {} AND e.occurred_at <= {})", _events(context), bind(context.as_of))
-    return Aggregate(compose("round(({})::numeric, 6)", _fading(context)), present)
+    return Aggregate(compose("trim_scale(round(({})::numeric, 6))", _fading(context)), present)
 
 
 def _sequence(context: Context) -> Source:

@@ -66,7 +66,7 @@ def _assignment(value: str, context: Context) -> Row:
 def _weight(context: Context) -> Row:
     """What the assignment still weighs: halved every half-life since it was weighed; without a half-life it stays."""
     source = _assignment("", context)
-    return replace(source, value=compose("round(({})::numeric, 6)", _weighing(context.as_of)))
+    return replace(source, value=compose("trim_scale(round(({})::numeric, 6))", _weighing(context.as_of)))
 
 
 def _weighing(as_of: datetime) -> Sql:

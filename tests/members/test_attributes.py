@@ -106,7 +106,7 @@ def test_what_uses_a_field_is_listed_before_it_is_deleted_and_broken_after() -> 
     with pytest.raises(segments.BrokenSegment) as broken:
         segments.audience_sql(segment, as_of=NOW)
     assert broken.value.detail["errors"] == [
-        {"path": "/all/1", "code": "unknown_field", "message": "There is no field “attribute.skin” (any more)."}
+        {"path": "/all/1", "code": "unknown_field", "message": "字段“attribute.skin”不存在（或已删除）。"}
     ]
     with pytest.raises(BadCondition):
         conditions.parse(condition)
