@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from analytics.enums import RfmLayer
+from analytics.enums import ModelKey, RfmLayer
 from analytics.models import RfmModel
-from scrm.common.bitmaps.answers import by_value
+from scrm.common.bitmaps.answers import KeyOf, by_value, plain
 from scrm.common.bitmaps.families import Column, Family, Kind, register
 from scrm.common.bitmaps.plans import index
 from scrm.common.conditions import Leaf
@@ -32,6 +32,15 @@ register(
             Column("aipl", "t.aipl", Kind.TEXT),
         ),
     ),
+    Family(
+        "model",
+        "analytics_modelscore",
+        "member_id",
+        (Column("value", "t.value", Kind.TEXT),),
+        key="model",
+        text_key=True,
+        sweep=True,
+    ),
 )
 
 
@@ -45,8 +54,15 @@ def _model(leaf: Leaf) -> str | None:
     return str(model) if isinstance(model, int) else None
 
 
+def _of_model(model: ModelKey) -> KeyOf:
+    return lambda leaf: None if plain(leaf) is None else model.value
+
+
 for _key in ("class", "r", "f", "m"):
     index(f"rfm.{_key}", by_value("rfm", _key, key=_model))
 index("rfm.layer", by_value("rfm", "layer", key=_model, absent=RfmLayer.PROSPECT.value))
 index("lifecycle", by_value("stage", "lifecycle"))
 index("aipl", by_value("stage", "aipl"))
+# The preferred categories are several, the best first: those are asked in SQL.
+for _name in (ModelKey.PRICE, ModelKey.PROMOTION, ModelKey.HOUR, ModelKey.CHANNEL, ModelKey.CHURN):
+    index(f"model.{_name.value}", by_value("model", "value", key=_of_model(_name)))

@@ -69,12 +69,22 @@ def _slots(family: Family, key: str | None) -> Iterator[tuple[str, Built]]:
     values, members = _values(family, key)
     ordered: dict[str, dict[str, tuple[NumbersIndex, list[Part]]]] = defaultdict(dict)
     for column in family.columns:
-        if column.kind == Kind.NUMBER:
+        if column.kind == Kind.NUMBER and _has_any(family, column, key):
             for slot, (ids, codes) in _numbers(family, column, key):
                 index, parts = numbers.build(column.name, ids, codes)
                 ordered[slot][column.name] = index, list(parts)
-    for slot in members if family.key is not None else {"": 0}:
+    for slot in members if family.key is not None else [""]:
         yield slot, _finished(family, values.get(slot, {}), ordered.get(slot, {}), members.get(slot, 0))
+
+
+def _has_any(family: Family, column: Column, key: str | None) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT EXISTS (SELECT 1 FROM {family.table} t"
+            f" WHERE ({column.sql}) IS NOT NULL AND {_of_key(family, key)})",
+            [] if key is None else [key],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 ByValue = dict[Value, BitMap]
@@ -110,20 +120,15 @@ def _values(family: Family, key: str | None) -> tuple[dict[str, dict[str, ByValu
     columns = [column for column in family.columns if column.kind != Kind.NUMBER]
     dictionaries = {column.name: _dictionary(family, column, key) for column in columns if column.kind == Kind.TEXT}
     columns = [c for c in columns if c.kind == Kind.WHOLE or len(dictionaries[c.name]) <= MOST_VALUES]
-    slots = _keys(family) if family.key is not None and key is None else [key or ""]
     sets: dict[str, dict[str, ByValue]] = defaultdict(lambda: defaultdict(lambda: defaultdict(BitMap)))
     members: dict[str, int] = defaultdict(int)
-    for chunk in _chunks(family, columns, key, slots, dictionaries):
-        places, ids, *codes = chunk
-        for place, chosen in _split(places):
-            slot = slots[place]
-            members[slot] += len(ids[chosen])
-            for column, column_codes in zip(columns, codes, strict=True):
-                known = dictionaries.get(column.name)
-                for code, inside in _split(column_codes[chosen]):
-                    if code != _NOTHING:
-                        value = known[code] if known is not None else code
-                        sets[slot][column.name][value] |= bitmap(ids[chosen][inside])
+    for slot, ids, codes in _chunks(family, columns, key, dictionaries):
+        members[slot] += len(ids)
+        for column, column_codes in zip(columns, codes, strict=True):
+            known = dictionaries.get(column.name)
+            for code, inside in _split(column_codes):
+                if code != _NOTHING:
+                    sets[slot][column.name][known[code] if known is not None else code] |= bitmap(ids[inside])
     return sets, members
 
 
@@ -169,64 +174,69 @@ def _bounds(family: Family) -> tuple[int, int]:
 
 
 def _chunks(
-    family: Family, columns: Sequence[Column], key: str | None, slots: Sequence[str], dictionaries: dict[str, list[str]]
-) -> Iterator[list[NDArray[np.int64]]]:
-    """(place of the slot, member, code of each column) range by range."""
-    selected, joins = [], []
-    head: list[Any] = []
-    if family.key is not None and key is None:
-        # Keys become places in `slots`; rows of a key that came since are left to the notes of changes.
-        joins.append(f"JOIN unnest(%s::text[]) WITH ORDINALITY k (v, n) ON k.v = t.{family.key}::text")
-        head.append(list(slots))
-        selected.append("(k.n - 1)::bigint")
-    else:
-        selected.append("0::bigint")
-    selected.append(f"t.{family.member}::bigint")
+    family: Family, columns: Sequence[Column], key: str | None, dictionaries: dict[str, list[str]]
+) -> Iterator[tuple[str, NDArray[np.int64], list[NDArray[np.int64]]]]:
+    """(slot, members, codes of each column), range by range."""
+    joins, params = [], []
+    selected = []
     for number, column in enumerate(columns):
         if column.kind == Kind.TEXT:
             alias = f"d{number}"
             joins.append(f"LEFT JOIN unnest(%s::text[]) WITH ORDINALITY {alias} (v, n) ON {alias}.v = {column.sql}")
-            head.append(dictionaries[column.name])
-            selected.append(f"COALESCE({alias}.n - 1, {_NOTHING})::bigint")
-        else:
+            params.append(dictionaries[column.name])
+            selected.append(f"COALESCE({alias}.n - 1, {_NOTHING})")
+        elif not column.sql.isdigit():  # the same for every row: not worth bringing
             selected.append(f"COALESCE(({column.sql})::bigint, {_NOTHING})")
-    of_key = [] if key is None or family.key is None else [key]
-    low, high = _bounds(family)
-    for start in range(low, high + 1, RANGE):
-        yield rows.integers(
-            f"SELECT {', '.join(selected)} FROM {family.table} t {' '.join(joins)} WHERE {_of_key(family, key)}"
-            f" AND t.{family.member} >= %s AND t.{family.member} < %s",
-            [*head, *of_key, start, start + RANGE],
-            len(selected),
+    for slot, ids, codes in _ranges(family, key, selected, joins, params):
+        brought = iter(codes)
+        yield (
+            slot,
+            ids,
+            [np.full(len(ids), int(column.sql)) if column.sql.isdigit() else next(brought) for column in columns],
         )
 
 
 def _numbers(family: Family, column: Column, key: str | None) -> Iterator[tuple[str, tuple[Ids, Codes]]]:
     """(slot, members and numbers) of one column, members without a number left out."""
-    keyed = family.key is not None and key is None
-    slots = _keys(family) if keyed else [key or ""]
-    join = f"JOIN unnest(%s::text[]) WITH ORDINALITY k (v, n) ON k.v = t.{family.key}::text" if keyed else ""
-    place = "(k.n - 1)::bigint" if keyed else "0::bigint"
-    head = [list(slots)] if keyed else []
+    gathered: dict[str, list[tuple[Ids, Codes]]] = defaultdict(list)
+    for slot, ids, (codes,) in _ranges(family, key, [f"({column.sql})::bigint"], [], [], f"({column.sql}) IS NOT NULL"):
+        gathered[slot].append((ids.astype(np.uint32), codes))
+    for slot in list(gathered):
+        parts = gathered.pop(slot)
+        yield slot, (np.concatenate([ids for ids, _ in parts]), np.concatenate([codes for _, codes in parts]))
+
+
+def _ranges(
+    family: Family,
+    key: str | None,
+    selected: Sequence[str],
+    joins: Sequence[str],
+    params: list[Any],
+    only: str = "TRUE",
+) -> Iterator[tuple[str, NDArray[np.int64], list[NDArray[np.int64]]]]:
+    """(slot, members, what is selected) of the rows, by ranges of members and within them by slot."""
+    places = [] if family.key is None or key is not None else [_place(family)]
+    keys = _keys(family) if places and family.text_key else None
+    joins = [f"JOIN unnest(%s::text[]) WITH ORDINALITY k (v, n) ON k.v = t.{family.key}" if keys else "", *joins]
+    head = [keys, *params] if keys else params
     of_key = [] if key is None or family.key is None else [key]
-    gathered: list[list[NDArray[Any]]] = []
+    columns = [*places, f"t.{family.member}::bigint", *selected]
     low, high = _bounds(family)
     for start in range(low, high + 1, RANGE):
-        places, ids, codes = rows.integers(
-            f"SELECT {place}, t.{family.member}::bigint, ({column.sql})::bigint FROM {family.table} t {join}"
-            f" WHERE ({column.sql}) IS NOT NULL AND {_of_key(family, key)}"
-            f" AND t.{family.member} >= %s AND t.{family.member} < %s",
+        found = rows.integers(
+            f"SELECT {', '.join(columns)} FROM {family.table} t {' '.join(joins)} WHERE {_of_key(family, key)}"
+            f" AND {only} AND t.{family.member} >= %s AND t.{family.member} < %s",
             [*head, *of_key, start, start + RANGE],
-            3,
+            len(columns),
         )
-        if len(ids):
-            gathered.append([places.astype(np.int32) if keyed else places[:0], ids.astype(np.uint32), codes])
-    if not gathered:
-        return
-    places, ids, codes = (np.concatenate(arrays) for arrays in zip(*gathered, strict=True))
-    gathered.clear()
-    if not keyed:
-        yield slots[0], (ids.astype(np.uint32), codes)
-        return
-    for number, chosen in _split(places):
-        yield slots[number], (ids[chosen].astype(np.uint32), codes[chosen])
+        if not places:
+            if len(found[0]):
+                yield key or "", found[0], found[1:]
+            continue
+        slots, ids, *codes = found
+        for slot, chosen in _split(slots):
+            yield keys[slot] if keys else str(slot), ids[chosen], [of[chosen] for of in codes]
+
+
+def _place(family: Family) -> str:
+    return "(k.n - 1)::bigint" if family.text_key else f"t.{family.key}::bigint"

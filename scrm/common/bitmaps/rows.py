@@ -1,6 +1,7 @@
-"""Reading many whole numbers from Postgres: COPY in binary, straight into numpy.
+"""Reading many whole numbers from Postgres: one value of packed bytes per column, straight into numpy.
 
-https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS describes the format.
+A row at a time costs several microseconds in the driver; so the database puts the numbers of all rows in one row, and
+COPY brings it in binary: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ _HEADER = 19
 
 
 def integers(sql: str, params: Sequence[Any], columns: int) -> list[NDArray[np.int64]]:
-    """The columns of a query that selects `columns` bigints, none of them NULL."""
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT binary)", params) as copy:
-        # One row is a count of columns, then length and value of each: all rows are of equal size.
+    """The columns of a query that selects `columns` bigints, none of them NULL; of at most 100 million rows."""
+    names = [f"c{number}" for number in range(columns)]
+    packed = ", ".join(f"string_agg(int8send({name}), ''::bytea)" for name in names)
+    query = f"COPY (SELECT {packed} FROM ({sql}) x ({', '.join(names)})) TO STDOUT (FORMAT binary)"
+    with connection.cursor() as cursor, cursor.copy(query, params) as copy:
         data = b"".join(copy)
-    width = 2 + 12 * columns
-    count = (len(data) - _HEADER - 2) // width
-    fields: list[tuple[str, str]] = [("n", ">i2")]
-    for number in range(columns):
-        fields += [(f"l{number}", ">i4"), (f"c{number}", ">i8")]
-    found = np.frombuffer(data, np.dtype(fields), count=count, offset=_HEADER)
-    return [found[f"c{number}"].astype(np.int64) for number in range(columns)]
+    found = []
+    at = _HEADER + 2  # the row begins with its number of columns
+    for _ in names:
+        length = int.from_bytes(data[at : at + 4], "big", signed=True)
+        at += 4
+        found.append(np.frombuffer(data, ">i8", count=max(length, 0) // 8, offset=at).astype(np.int64))
+        at += max(length, 0)
+    return found

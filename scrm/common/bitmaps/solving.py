@@ -81,34 +81,58 @@ class View:
             case Without(parts):
                 return self._without(parts, among)
 
+    def _direct(self, plan: Plan) -> BitMap | None:
+        """The members of a plan so simple that it is not worth looking among others only; None for other plans."""
+        match plan:
+            case Having() | Within():
+                return self.stored(plan)
+            case Every((Having() as first, Without((Within() as exception,)))):
+                members, excepted = self.stored(first), self.stored(exception)
+                return members - excepted if excepted else members
+            case Some(parts) if parts:
+                sets = [found for part in parts if (found := self._direct(part)) is not None]
+                if len(sets) < len(parts):
+                    return None
+                return sets[0] if len(sets) == 1 else BitMap.union(*sets)
+        return None
+
     def _every(self, parts: Sequence[Plan], among: BitMap) -> BitMap:
+        direct, rest, questions = [among], [], []
+        for part in parts:
+            if isinstance(part, Asked):
+                questions.append(part)
+            elif (found := self._direct(part)) is not None:
+                direct.append(found)
+            else:
+                rest.append(part)
         # The smallest first: each further step has less to do.
-        direct = sorted([among, *(self.stored(p) for p in parts if isinstance(p, Having | Within))], key=len)
-        left = reduce(and_, direct)
-        rest = [part for part in parts if not isinstance(part, Having | Within | Asked)]
+        left = reduce(and_, sorted(direct, key=len))
         for part in sorted(rest, key=lambda part: (is_asked(part), not isinstance(part, Without))):
             left = self.solve(part, left) if left else left
-        questions = [part for part in parts if isinstance(part, Asked)]
         if not questions or not left:
             return left
-        first = questions[0]
-        together = Asked(tuple(leaf for one in questions for leaf in one.leaves), first.as_of, first.stack)
-        if any(one.stack != first.stack for one in questions):
+        if any(one.stack != questions[0].stack for one in questions):
             return reduce(lambda found, one: self.solve(one, found), questions, left)
-        return self.solve(together, left)
+        leaves = tuple(leaf for one in questions for leaf in one.leaves)
+        return self.solve(Asked(leaves, questions[0].as_of, questions[0].stack), left)
 
     def _some(self, parts: Sequence[Plan], among: BitMap) -> BitMap:
-        direct = [self.stored(part) for part in parts if isinstance(part, Having | Within)]
-        found = among & BitMap.union(*direct) if direct else BitMap()
-        rest = [part for part in parts if not isinstance(part, Having | Within)]
+        found, rest = BitMap(), []
+        for part in parts:
+            if (direct := self._direct(part)) is None:
+                rest.append(part)
+            else:
+                found = found | direct
+        found = among & found
         for part in sorted(rest, key=is_asked):
-            found = found | self.solve(part, among - found)
+            found = found | self.solve(part, among - found if is_asked(part) else among)
         return found
 
     def _without(self, parts: Sequence[Plan], among: BitMap) -> BitMap:
         left = among
         for part in sorted(parts, key=is_asked):
-            left = left - (self.stored(part) if isinstance(part, Having | Within) else self.solve(part, left))
+            direct = self._direct(part)
+            left = left - (self.solve(part, left) if direct is None else direct)
         return left
 
 
