@@ -111,7 +111,7 @@ def tag_list(request: ConsoleRequest) -> HttpResponse:
         "recent": recent.recently_used(request.actor),
         "counted_on": day,
         "is_exact": request.GET.get("exact") == "1",
-        "sections": sections("tags"),
+        "sections": sections(request.actor, "tags"),
     }
     return render(request, "tags/tag_list.html", context)
 

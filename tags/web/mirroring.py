@@ -21,9 +21,7 @@ from tags.web.sections import sections
 
 _MESSAGES = {
     "not_text": gettext_lazy("This is not a CSV file in UTF-8."),
-    "missing_columns": gettext_lazy(
-        "The file needs the columns tag_id and wecom_tag_id, as the exported one has them."
-    ),
+    "missing_columns": gettext_lazy("The file needs the columns tag_id and wecom_tag_id, as the downloaded one."),
     "bad_tag_id": gettext_lazy("A tag_id is not a number."),
     "too_many_rows": gettext_lazy("The file has too many rows."),
     "no_rows": gettext_lazy("The file has a header but no rows."),
@@ -93,6 +91,6 @@ def _page(request: ConsoleRequest, form: MappingForm, problems: list[mirroring.P
         "room": max(mirroring.MOST_TAGS - len(mirrored), 0),
         "too_long": [tag for tag in tags if len(tag.name) > mirroring.LONGEST_TAG],
         "may_manage": request.actor.may(Permission.TAGS_MANAGE),
-        "sections": sections("wecom"),
+        "sections": sections(request.actor, "wecom"),
     }
     return render(request, "tags/tag_mapping.html", context, status=422 if form.errors else 200)

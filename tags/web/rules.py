@@ -64,7 +64,7 @@ def rule_list(request: ConsoleRequest) -> HttpResponse:
         "is_filtered": bool(query or state),
         "may_manage": request.actor.may(Permission.TAGS_MANAGE),
         "presets": queries.presets(),
-        "sections": sections("rules"),
+        "sections": sections(request.actor, "rules"),
     }
     return render(request, "tags/rule_list.html", context)
 

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from scrm.common.access import Actor, Permission
 
-def sections(active: str) -> list[dict[str, Any]]:
-    """The tabs; `active` is one of tags, rules, models, wecom."""
+
+def sections(actor: Actor, active: str) -> list[dict[str, Any]]:
+    """The tabs that the actor may open; `active` is one of tags, rules, models, wecom."""
     tabs = [
-        ("tags", _("Tags"), "tag_list"),
-        ("rules", _("Automatic rules"), "rule_list"),
-        ("models", _("Model tags"), "model_tags"),
-        ("wecom", _("WeCom mapping"), "tag_mapping"),
+        ("tags", _("Tags"), "tag_list", Permission.TAGS_VIEW),
+        ("rules", _("Automatic rules"), "rule_list", Permission.TAGS_VIEW),
+        ("models", _("Model tags"), "model_tags", Permission.ANALYTICS_VIEW),
+        ("wecom", _("WeCom mapping"), "tag_mapping", Permission.TAGS_VIEW),
     ]
-    found = []
-    for key, label, name in tabs:
-        try:
-            address = reverse(name)
-        except NoReverseMatch:
-            # A page of a higher app that this installation does not have.
-            continue
-        found.append({"label": label, "href": address, "active": key == active})
-    return found
+    return [
+        {"label": label, "href": reverse(name), "active": key == active}
+        for key, label, name, permission in tabs
+        if actor.may(permission)
+    ]
