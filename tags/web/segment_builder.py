@@ -109,7 +109,10 @@ def _save(request: ConsoleRequest, segment: Segment | None) -> HttpResponse:
 
 def _overwritten(request: ConsoleRequest) -> int | None:
     """The version that was shown as a conflict and is to be replaced all the same."""
-    given = request.POST.get("overwrite", "")
+    return _number(request.POST.get("overwrite", ""))
+
+
+def _number(given: str) -> int | None:
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
 
 
@@ -140,6 +143,7 @@ def _builder(
             draft=f"segment-{segment.pk}" if segment else "segment-new",
             exclude=True,
             unsaved=status != 200,
+            segment_id=segment.pk if segment else None,
         ),
         "dependents": segments.dependents(segment.pk) if segment else [],
     }
@@ -149,10 +153,17 @@ def _builder(
 @require_POST
 @page(allow=Permission.SEGMENTS_VIEW)
 def segment_preview(request: ConsoleRequest) -> JsonResponse:
-    """What the condition in the body selects: {"html": the panel, "total"} or {"html": null, "faults": […]}."""
+    """What the condition in the body selects: {"html": the panel, "total"} or {"html": null, "faults": […]}.
+
+    `?segment=` is the segment that is edited: a condition that leads back to it is refused.
+    """
+    edited = _number(request.GET.get("segment", ""))
     try:
         node = conditions.parse(conditions.loads(request.body[: LARGEST_CONDITION + 1]))
-        found = segments.preview(node=node, actor=request.actor, as_of=clock.now())
+        now, stack = clock.now(), () if edited is None else (edited,)
+        # What compiling refuses, it refuses by the leaf.
+        conditions.compile_condition(node, as_of=now, stack=stack)
+        found = segments.preview(node=node, actor=request.actor, as_of=now, stack=stack)
     except DomainError as error:
         return JsonResponse({"html": None, "faults": _faults(error)})
     context = {

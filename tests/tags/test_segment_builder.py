@@ -93,6 +93,17 @@ def test_an_unfinished_condition_is_not_explained_but_its_faults_are_said() -> N
     assert [fault["path"] for fault in answer["faults"]] == ["/all/0"]
 
 
+def test_a_segment_that_would_contain_itself_is_noticed_while_it_is_edited() -> None:
+    segment = operations.create(name="上海会员", condition={"all": [SHANGHAI]}, now=NOW)
+    client = client_as()
+    url = client.get(f"/segments/{segment.pk}/edit/").context["builder"]["preview_url"]
+    looped = {"all": [SHANGHAI, {"field": "segment", "op": "any_of", "value": [segment.pk]}]}
+    answer = client.post(url, json.dumps(looped), content_type="application/json").json()
+    assert (answer["html"], [fault["path"] for fault in answer["faults"]]) == (None, ["/all/1"])
+    fresh = ask(client, "preview", looped)
+    assert fresh["total"] == 0
+
+
 def test_a_link_with_an_unfinished_condition_opens_it_to_be_finished() -> None:
     page = client_as().get("/segments/new/", {"condition": json.dumps({"all": [UNFINISHED]}), "name": "草稿"})
     builder = page.context["builder"]
