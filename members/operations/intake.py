@@ -72,8 +72,12 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
             outcomes[index] = ACCEPTED if landed is None or key in landed else DUPLICATE
         new = rows.keys() if landed is None else landed
         members_of = resolution.members_of
+        occurred: dict[int, tuple[datetime, datetime]] = {}
         for key in new:
-            members_of.setdefault(f"event:{items[rows[key][0]].type}", set()).add(key[0])
+            item = items[rows[key][0]]
+            members_of.setdefault(f"event:{item.type}", set()).add(key[0])
+            first, last = occurred.get(key[0], (item.occurred_at, item.occurred_at))
+            occurred[key[0]] = (min(first, item.occurred_at), max(last, item.occurred_at))
         reactions.run(
             Facts(
                 now=now,
@@ -82,6 +86,7 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
                 created_member_ids=resolution.created,
                 topics=frozenset(members_of),
                 members_of=members_of,
+                occurred=occurred,
             )
         )
     return outcomes

@@ -27,6 +27,8 @@ class Facts:
     topics: frozenset[str] = frozenset()
     # Of which members, where a topic was not touched of all of them.
     members_of: Mapping[str, Collection[int]] = field(default_factory=dict)
+    # When the new events of each member occurred, the first and the last.
+    occurred: Mapping[int, tuple[datetime, datetime]] = field(default_factory=dict)
 
     def touched(self, topic: str) -> Collection[int]:
         """The members of whom the topic was touched."""

@@ -87,7 +87,12 @@ class MemberTag(models.Model):
     expires_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["tag", "member"], name="member_tag_by_tag")]
+        indexes = [
+            models.Index(fields=["tag", "member"], name="member_tag_by_tag"),
+            models.Index(
+                fields=["expires_at"], condition=models.Q(expires_at__isnull=False), name="member_tag_lapsing"
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(half_life_days=None) | models.Q(half_life_days__gt=0, weight_at__isnull=False),

@@ -41,13 +41,16 @@ class Watch(models.Model):
 class WatchMember(models.Model):
     """A member who fulfils a watched condition now.
 
+    No foreign key is checked per row, here and in `WatchFlip`: every batch of facts writes some, and would lock the
+    watch's row for each. Who removes a watch removes what it has found (`watches.discard`).
+
     `suppressed`: somebody took the tag off by hand; it stays off until the condition turns false and true again.
     """
 
     placement = Placement.MEMBER
 
     pk = models.CompositePrimaryKey("watch_id", "member_id")
-    watch = models.ForeignKey(Watch, models.CASCADE, related_name="+", db_index=False)
+    watch = models.ForeignKey(Watch, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     since = models.DateTimeField()
     suppressed = models.BooleanField(default=False, db_default=False)
@@ -62,7 +65,7 @@ class WatchFlip(models.Model):
     placement = Placement.MEMBER
 
     pk = models.CompositePrimaryKey("watch_id", "member_id")
-    watch = models.ForeignKey(Watch, models.CASCADE, related_name="+", db_index=False)
+    watch = models.ForeignKey(Watch, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     member = models.ForeignKey("members.Member", models.CASCADE, related_name="+", db_index=False, db_constraint=False)
     due_at = models.DateTimeField()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+import psycopg
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -13,16 +14,17 @@ from scrm.common.errors import DomainError, Invalid
 from scrm.common.models import Notification
 from tags.enums import RuleState
 from tags.models import Segment, TagRule, Watch
-from tags.operations.watch_statements import Block, Transition
+from tags.operations.watch_statements import Block, Occurred, Transition
 
 _LONGEST = 300
 
 
-def settle_soundly(block: Block, members_of: Mapping[int, Collection[int]], *, now: datetime) -> list[Transition]:
+def settle_soundly(
+    block: Block, members_of: Mapping[int, Collection[int]], *, occurred: Occurred | None = None, now: datetime
+) -> list[Transition]:
     """`block.settle`; a watch at which it fails is marked broken and left out, the others go on."""
     try:
-        with transaction.atomic():
-            return block.settle(members_of, now=now)
+        return block.settle(members_of, occurred=occurred, now=now, prepared=len(block.watches) > 1)
     except (DatabaseError, DomainError) as error:
         why = reason(error)
         if why is None:
@@ -40,8 +42,7 @@ def settle_soundly(block: Block, members_of: Mapping[int, Collection[int]], *, n
 def try_out(block: Block, *, now: datetime) -> None:
     """Run a statement for nobody. Raises `Invalid` (`unusable`), or what compiling raises."""
     try:
-        with transaction.atomic():
-            block.settle({}, now=now)
+        block.settle({}, now=now, prepared=False)
     except DatabaseError as error:
         if reason(error) is None:
             raise
@@ -52,7 +53,8 @@ def reason(error: Exception) -> str | None:
     """Why a condition cannot be evaluated; None when the error is not its fault (a deadlock, a lost connection)."""
     if isinstance(error, DomainError):
         return str(error.message)
-    if isinstance(error, DatabaseError) and not isinstance(error, OperationalError | InterfaceError):
+    lost = OperationalError | InterfaceError | psycopg.errors.InvalidSqlStatementName
+    if isinstance(error, DatabaseError) and not isinstance(error, lost) and not isinstance(error.__cause__, lost):
         return (str(error).splitlines() or [type(error).__name__])[0]
     return None
 

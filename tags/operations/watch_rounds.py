@@ -8,8 +8,8 @@ from datetime import datetime
 from tags.operations import watch_effects
 from tags.operations.watch_breaks import settle_soundly
 from tags.operations.watch_effects import Moved
-from tags.operations.watch_statements import Transition
-from tags.operations.watches_known import Known, known, pass_gate
+from tags.operations.watch_statements import Occurred, Transition
+from tags.operations.watches_known import Known, pass_gate
 
 # Rules that hang on other rules' tags are evaluated in rounds. Circles are refused when rules are saved; through
 # events a circle could still be made, and it ends here: the next batch goes on with it.
@@ -17,21 +17,24 @@ MOST_ROUNDS = 10
 
 
 def follow(
-    touched: Mapping[str, Collection[int]], *, tags: Mapping[int, Collection[int]] | None = None, now: datetime
+    touched: Mapping[str, Collection[int]],
+    *,
+    tags: Mapping[int, Collection[int]] | None = None,
+    occurred: Occurred | None = None,
+    now: datetime,
 ) -> None:
     """Settle what hangs on the touched topics, and what hangs on the tags that move thereby, round by round.
 
-    `touched` gives the members of each topic; `tags` those of each tag, when "tag" is about certain tags only. Inside
-    a transaction that holds the members.
+    `touched` gives the members of each topic; `tags` those of each tag, when "tag" is about certain tags only;
+    `occurred` the times of new events, when nothing else is touched. Inside a transaction that holds the members.
     """
-    pass_gate()
-    watches = known()
+    watches = pass_gate()
     for _ in range(MOST_ROUNDS):
         asked = watches.asked(touched, tags)
         if not asked:
             return
-        moved = watch_effects.apply(answers(watches, asked, now=now), now=now)
-        touched, tags = moved.topics, moved.tags
+        moved = watch_effects.apply(answers(watches, asked, occurred=occurred, now=now), now=now)
+        touched, tags, occurred = moved.topics, moved.tags, None
         if not touched:
             return
 
@@ -42,11 +45,13 @@ def follow_moves(moved: Moved, *, now: datetime) -> None:
         follow(touched, tags=moved.tags, now=now)
 
 
-def answers(watches: Known, asked: Mapping[int, Collection[int]], *, now: datetime) -> list[Transition]:
+def answers(
+    watches: Known, asked: Mapping[int, Collection[int]], *, occurred: Occurred | None = None, now: datetime
+) -> list[Transition]:
     """Evaluate each watch for its members and store what differs. After the gate, while the members are held."""
     found = []
     for block in watches.blocks:
         part = {watch_id: members for watch_id, members in asked.items() if block.covers(watch_id)}
         if part:
-            found += settle_soundly(block, part, now=now)
+            found += settle_soundly(block, part, occurred=occurred, now=now)
     return found

@@ -22,7 +22,7 @@ from tags.models import Segment, TagRule, Watch
 from tags.operations import watch_breaks, watch_effects
 from tags.operations.watch_rounds import answers, follow_moves
 from tags.operations.watch_statements import Watched, differing
-from tags.operations.watches_known import known, pass_gate, shut_gate
+from tags.operations.watches_known import pass_gate, shut_gate
 
 JOB_KIND = "evaluate_watch"
 CHECK_KIND = "check_watches"
@@ -94,7 +94,7 @@ def evaluate_everyone(
 
 def _enabled(watch_id: int) -> Watched | None:
     with atomic():
-        return known().by_id.get(watch_id)
+        return pass_gate().by_id.get(watch_id)
 
 
 def _differing(watched: Watched, low: int, high: int, now: datetime) -> list[int]:
@@ -118,8 +118,7 @@ def _settle(watch_id: int, version: int, member_ids: list[int], now: datetime) -
     """Settle one watch for some members, and what hangs on the tags it moves. None when the watch is another now."""
     with atomic():
         summaries.hold(member_ids)
-        pass_gate()
-        present = known()
+        present = pass_gate()
         watched = present.by_id.get(watch_id)
         if watched is None or watched.version != version:
             return None

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 from django.db import connection
 from psycopg import sql
 
@@ -25,6 +24,9 @@ from members.operations import columns
 from scrm.common import conditions
 from scrm.common.conditions import Leaf, Node, Sql
 from scrm.common.conditions.compiler import context_of, value_of
+from tags.operations import prepared_statements as statements
+from tags.operations import watch_texts
+from tags.operations.watch_bounds import Bound, bound_of
 from tags.queries import watches as queries
 
 # Bits of a bigint that stay positive, with one to spare.
@@ -43,6 +45,7 @@ class Watched:
     topics: frozenset[str]
     # The tags its answer hangs on; None: any.
     tags: frozenset[int] | None
+    bound: Bound
     weight: Leaf | None = None
 
 
@@ -63,7 +66,9 @@ def read(watch_id: int, version: int, condition: Any, *, interest: bool) -> Watc
     weight = None
     if interest:
         weight = next((leaf for leaf in conditions.leaves(node) if leaf.field.key == "event.weight"), None)
-    return Watched(watch_id, version, node, conditions.dependencies(node), queries.tags_named(node), weight)
+    return Watched(
+        watch_id, version, node, conditions.dependencies(node), queries.tags_named(node), bound_of(node), weight
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,18 @@ def _compile(watched: Watched, as_of: datetime) -> _Pieces:
     )
 
 
+# The times of each member's new events, the first and the last.
+Occurred = Mapping[int, tuple[datetime, datetime]]
+# A flip that the next sweep is to find.
+SOON = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    exact: str
+    bounded: str
+
+
 class Irregular(Exception):
     """Something in a condition neither stays nor moves as the clock does within a quarter of an hour."""
 
@@ -98,16 +115,25 @@ class Block:
         assert len(watches) <= LARGEST_BLOCK  # noqa: S101  # the callers cut
         self.watches = tuple(watches)
         self._bit = {watched.id: 1 << index for index, watched in enumerate(self.watches)}
-        # The quarter of an hour, the text and the parameters' distances: replaced as one, for other threads.
-        self._ready: tuple[datetime, str, dict[str, timedelta]] | None = None
+        # The quarter of an hour, the texts and the parameters' distances: replaced as one, for other threads.
+        self._ready: tuple[datetime, _Texts, dict[str, timedelta]] | None = None
 
     def covers(self, watch_id: int) -> bool:
         return watch_id in self._bit
 
-    def settle(self, members_of: Mapping[int, Collection[int]], *, now: datetime) -> list[Transition]:
+    def settle(
+        self,
+        members_of: Mapping[int, Collection[int]],
+        *,
+        occurred: Occurred | None = None,
+        now: datetime,
+        prepared: bool = True,
+    ) -> list[Transition]:
         """Bring the stored answers of the watches up to date for the members given for each, by watch id.
 
-        Inside a transaction that holds the members (`summaries.hold`).
+        `occurred`: nothing but new events is the reason, and these are their times; the next flip is then bounded
+        (`watch_bounds`) instead of computed. Inside a transaction that holds the members (`summaries.hold`). When it
+        raises, the transaction is as it was before. `prepared=False` is for statements that are run once.
         """
         masks: dict[int, int] = {}
         for watch_id, member_ids in members_of.items():
@@ -115,15 +141,20 @@ class Block:
             for member_id in member_ids:
                 masks[member_id] = masks.get(member_id, 0) | bit
         members = sorted(masks)
-        text, values = self._statement(now)
+        texts, values = self._statement(now)
         values["members"] = columns.integers(members)
         values["masks"] = columns.integers(masks[member_id] for member_id in members)
-        values["now"] = now
-        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-            cursor.execute(text, values, prepare=True)
-            return list(itertools.starmap(Transition, cursor.fetchall()))
+        values["now"], values["soon"] = now, now + SOON
+        text = texts.exact
+        if occurred is not None:
+            text = texts.bounded
+            values["since"] = columns.instants(occurred[member_id][0] for member_id in members)
+            values["until"] = columns.instants(occurred[member_id][1] for member_id in members)
+        if prepared:
+            text, values = statements.prepared(text, values)
+        return list(itertools.starmap(Transition, statements.run_safely(text, values)))
 
-    def _statement(self, now: datetime) -> tuple[str, dict[str, Any]]:
+    def _statement(self, now: datetime) -> tuple[_Texts, dict[str, Any]]:
         cell = now.astimezone(UTC).replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
         ready = self._ready
         if ready is None or ready[0] != cell:
@@ -133,66 +164,54 @@ class Block:
                 literals = _Literals([now])
                 return self._write([literals.put([piece]) for piece in self._pieces(now)]), {}
             self._ready = ready
-        _, text, moving = ready
-        return text, {name: now + offset for name, offset in moving.items()}
+        _, texts, moving = ready
+        return texts, {name: now + offset for name, offset in moving.items()}
 
-    def _template(self, cell: datetime) -> tuple[str, dict[str, timedelta]]:
+    def _template(self, cell: datetime) -> tuple[_Texts, dict[str, timedelta]]:
         instants = [cell, cell + _CELL / 2, cell + _CELL - timedelta(microseconds=1)]
         literals = _Literals(instants)
-        columns_ = zip(*(self._pieces(instant) for instant in instants), strict=True)
-        return self._write([literals.put(list(same)) for same in columns_]), literals.moving
+        same = zip(*(self._pieces(instant) for instant in instants), strict=True)
+        return self._write([literals.put(list(one)) for one in same]), literals.moving
 
     def _pieces(self, as_of: datetime) -> list[Sql | None]:
         return [piece for watched in self.watches for piece in _compile(watched, as_of).each()]
 
-    def _write(self, pieces: list[str | None]) -> str:
-        """The statement, of three pieces per watch."""
-        tests, flips, weights = [], [], []
-        for index in range(len(self.watches)):
-            test, flip, weight = pieces[3 * index : 3 * index + 3]
-            asked = f"t.mask & {1 << index} <> 0"
-            tests.append(f"CASE WHEN {asked} THEN m.status = 'active' AND ({test}) IS TRUE END")
-            flips.append("NULL" if flip is None else f"CASE WHEN {asked} AND m.status = 'active' THEN {flip} END")
-            weights.append("NULL" if weight is None else f"CASE WHEN {asked} THEN {weight} END")
-        ids = ",".join(str(watched.id) for watched in self.watches)
-        return _SETTLE.format(
-            tests=",\n".join(tests), flips=",\n".join(flips), weights=",\n".join(weights), ids="{" + ids + "}"
+    def _write(self, pieces: list[str | None]) -> _Texts:
+        """The statements, of three pieces per watch."""
+        parts = [
+            watch_texts.parts(1 << index, watched.bound, *pieces[3 * index : 3 * index + 3])
+            for index, watched in enumerate(self.watches)
+        ]
+        ids = [watched.id for watched in self.watches]
+        return _Texts(
+            exact=_known_types(watch_texts.settle(ids, parts, bounded=False)),
+            bounded=_known_types(watch_texts.settle(ids, parts, bounded=True)),
         )
 
 
-# What a settled statement stores, and answers: who began and ceased, and the weights of those who go on.
-_SETTLE = """
-WITH asked AS MATERIALIZED (
-    SELECT m.id, ARRAY[{tests}]::boolean[] AS tests, ARRAY[{flips}]::timestamptz[] AS flips,
-           ARRAY[{weights}]::float8[] AS weights
-    FROM unnest(%(members)s::bigint[], %(masks)s::bigint[]) AS t (id, mask) JOIN members_member m ON m.id = t.id
-), differing AS MATERIALIZED (
-    SELECT w.watch_id, a.id AS member_id, w.holds, w.flip_at, w.weight, f.due_at, x.member_id IS NOT NULL AS held
-    FROM asked a
-    CROSS JOIN LATERAL unnest('{ids}'::bigint[], a.tests, a.flips, a.weights) AS w (watch_id, holds, flip_at, weight)
-    LEFT JOIN tags_watchmember x ON x.watch_id = w.watch_id AND x.member_id = a.id
-    LEFT JOIN tags_watchflip f ON f.watch_id = w.watch_id AND f.member_id = a.id
-    WHERE w.holds IS NOT NULL AND (
-        w.holds <> (x.member_id IS NOT NULL) OR w.flip_at IS DISTINCT FROM f.due_at
-        OR (w.holds AND w.weight IS NOT NULL)
-    )
-), began AS (
-    INSERT INTO tags_watchmember (watch_id, member_id, since, suppressed)
-    SELECT watch_id, member_id, %(now)s, false FROM differing WHERE holds AND NOT held
-), ceased AS (
-    DELETE FROM tags_watchmember x USING differing d
-    WHERE NOT d.holds AND d.held AND x.watch_id = d.watch_id AND x.member_id = d.member_id
-), scheduled AS (
-    INSERT INTO tags_watchflip (watch_id, member_id, due_at)
-    SELECT watch_id, member_id, flip_at FROM differing WHERE flip_at IS NOT NULL AND flip_at IS DISTINCT FROM due_at
-    ON CONFLICT (watch_id, member_id) DO UPDATE SET due_at = EXCLUDED.due_at
-), cancelled AS (
-    DELETE FROM tags_watchflip f USING differing d
-    WHERE d.flip_at IS NULL AND d.due_at IS NOT NULL AND f.watch_id = d.watch_id AND f.member_id = d.member_id
-)
-SELECT watch_id, member_id, holds, holds AND held, weight FROM differing
-WHERE holds <> held OR (holds AND weight IS NOT NULL) ORDER BY member_id, watch_id
-"""
+# How the fields over events look their types up.
+_TYPES = re.compile(r"ARRAY\(SELECT id FROM members_eventtype WHERE key = ANY\('\{([\w.:,-]+)\}'(?:::text\[\])?\)\)")
+
+
+def _known_types(text: str) -> str:
+    """The text with the ids of event types in the place of the look-ups, which would be made in every batch.
+
+    Types keep their ids and are never removed; a look-up stays where one of its types is not there yet.
+    """
+    asked = {key for keys in _TYPES.findall(text) for key in keys.split(",")}
+    if not asked:
+        return text
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key, id FROM members_eventtype WHERE key = ANY(%s)", [sorted(asked)])
+        ids = dict(cursor.fetchall())
+
+    def put(place: re.Match[str]) -> str:
+        keys = place[1].split(",")
+        if not ids.keys() >= set(keys):
+            return place[0]
+        return f"'{{{','.join(str(ids[key]) for key in keys)}}}'::bigint[]"
+
+    return _TYPES.sub(put, text)
 
 
 class _Literals:
@@ -238,36 +257,13 @@ def literal(value: Any) -> str:
     return sql.Literal(value).as_string(connection.connection).replace("%", "%%")
 
 
-# The members of a range whose stored answer or flip is not what it is now.
-_DIFFERING = """
-WITH present AS MATERIALIZED (
-    SELECT m.id FROM members_member m WHERE m.id > %s AND m.id <= %s AND m.status = 'active' AND ({test})
-), flips AS MATERIALIZED (
-    SELECT s.id, s.flip_at FROM (
-        SELECT m.id, {flip} AS flip_at FROM members_member m WHERE m.id > %s AND m.id <= %s AND m.status = 'active'
-        OFFSET 0
-    ) s WHERE s.flip_at IS NOT NULL
-), stored AS MATERIALIZED (
-    SELECT member_id FROM tags_watchmember WHERE watch_id = %s AND member_id > %s AND member_id <= %s
-), due AS MATERIALIZED (
-    SELECT member_id, due_at FROM tags_watchflip WHERE watch_id = %s AND member_id > %s AND member_id <= %s
-)
-SELECT COALESCE(p.id, s.member_id) FROM present p FULL JOIN stored s ON s.member_id = p.id
-WHERE p.id IS NULL OR s.member_id IS NULL
-UNION
-SELECT COALESCE(f.id, d.member_id) FROM flips f FULL JOIN due d ON d.member_id = f.id
-WHERE f.flip_at IS DISTINCT FROM d.due_at
-ORDER BY 1
-"""
-
-
 def differing(watched: Watched, *, low: int, high: int, now: datetime) -> list[int]:
     """The members in (low, high] whose stored answer of a watch is not right now. A read that locks nothing."""
     pieces = _compile(watched, now)
     flip = pieces.flip or Sql("NULL::timestamptz")
     with connection.cursor() as cursor:
         cursor.execute(
-            _DIFFERING.format(test=pieces.test.text, flip=flip.text),
+            watch_texts.DIFFERING.format(test=pieces.test.text, flip=flip.text),
             [
                 low, high, *pieces.test.params,
                 *flip.params, low, high,

@@ -28,7 +28,7 @@ from tags.operations import watch_breaks, watch_effects, watch_runs
 from tags.operations.watch_rounds import answers, follow, follow_moves
 from tags.operations.watch_runs import Evaluated, evaluate_everyone
 from tags.operations.watch_statements import Block, read
-from tags.operations.watches_known import known, pass_gate
+from tags.operations.watches_known import pass_gate
 from tags.queries import watches as queries
 
 __all__ = [
@@ -55,7 +55,8 @@ def react(facts: Facts) -> None:
     rest.difference_update(facts.created_member_ids)
     if rest:
         summaries.hold(rest)
-    follow(touched, now=facts.now)
+    only_events = all(topic.startswith("event:") for topic in touched)
+    follow(touched, occurred=facts.occurred if only_events else None, now=facts.now)
 
 
 def refresh(*, topics: Collection[str], member_ids: Collection[int], now: datetime) -> None:
@@ -86,8 +87,7 @@ def sweep(*, now: datetime, limit: int = 1_000) -> int:
         if not due:
             return 0
         held = set(summaries.hold({member_id for _, member_id in due}, wait=False))
-        pass_gate()
-        watches = known()
+        watches = pass_gate()
         asked: dict[int, set[int]] = {}
         idle = []
         for watch_id, member_id in due:

@@ -28,10 +28,15 @@ _SIGNATURE = """
 """
 
 
-def pass_gate() -> None:
-    """Enter, for the rest of the transaction. In a statement of its own, so that the next one sees what is enabled."""
+def pass_gate() -> Known:
+    """Enter, for the rest of the transaction, and learn what is enabled.
+
+    In one round trip but two statements, so that the second sees what was enabled while the first waited.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_ENTER)
+        cursor.execute(f"{_ENTER}; {_SIGNATURE}")
+        cursor.nextset()
+        return _learn(cursor.fetchone()[0] or "")
 
 
 def shut_gate() -> None:
@@ -71,12 +76,9 @@ class Known:
 _known = Known("", {})
 
 
-def known() -> Known:
+def _learn(signature: str) -> Known:
     """The enabled watches, read again where they changed. One that can no longer be read is marked broken."""
     global _known  # noqa: PLW0603  # a cache per process, replaced as a whole
-    with connection.cursor() as cursor:
-        cursor.execute(_SIGNATURE)
-        signature = cursor.fetchone()[0] or ""
     if signature == _known.signature:
         return _known
     before = _known.rows

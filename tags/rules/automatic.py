@@ -17,6 +17,7 @@ from typing import Any
 FORMS = ("condition", "keyword", "interest")
 MATCHES = ("any", "all")
 MOST_KEYWORDS = 50
+MOST_TOGETHER = 10
 MOST_TYPES = 50
 LONGEST_KEYWORD = 60
 LONGEST_PROPERTY = 60
@@ -112,10 +113,12 @@ def narrowing(definition: Mapping[str, Any]) -> dict[str, Any]:
         raise BadRule("out_of_range", "match")
     name = name.strip()
     if match == "all" or len(keywords) == 1:
-        tests = [{"property": name, "op": "contains", "value": keyword} for keyword in keywords]
-    else:
-        tests = [{"property": name, "op": "contains_any", "value": keywords}]
-    return {"type": types, "where": tests}
+        # A condition takes at most ten tests of properties.
+        if len(keywords) > MOST_TOGETHER:
+            raise BadRule("too_many", "keywords")
+        together = [{"property": name, "op": "contains", "value": keyword} for keyword in keywords]
+        return {"type": types, "where": together}
+    return {"type": types, "where": [{"property": name, "op": "contains_any", "value": keywords}]}
 
 
 def _last(days: int) -> dict[str, Any]:
