@@ -141,7 +141,8 @@ def write_range(run: ModelRun, sql: ModelSql, *, low: int, high: int, noted: boo
         tagging.publish(moves=_TAG_MOVES, params={"model": run.model, "reason": reason}, noted=noted, now=now)
         cursor.execute("SELECT member_id, before <> after FROM model_moved")
         moved = cursor.fetchall()
-        watches.refresh(topics={"tag", "model"}, member_ids=[row[0] for row in moved], now=now)
+        topics = {"tag", "model", "event:tag.added", "event:tag.removed"}
+        watches.refresh(topics=topics, member_ids=[row[0] for row in moved], now=now)
         return sum(turned for _member_id, turned in moved)
 
 

@@ -113,6 +113,7 @@ def _note(rows: list[tuple[bool, int, int, str]], *, now: datetime) -> None:
                         "tag_id": tag_id,
                         "tag": tags[tag_id].name,
                         "group": tags[tag_id].group.name,
+                        "by": "model",
                         **({"reason": reason} if reason else {}),
                     },
                 )
