@@ -1,28 +1,22 @@
-"""The fields of the condition language over what a member did: counts, times, sequences and fading weight of events."""
+"""The fields of the condition language over what a member did: counts, times and fading weight of events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from members.models import EventType
 from scrm.common import clock
 from scrm.common.conditions import Aggregate, Choice, Context, Field, FieldType, Flag, Leaf, Param, ParamKind, Sql
-from scrm.common.conditions.durations import Duration
 from scrm.common.conditions.fields import Source
 from scrm.common.conditions.flips import count_turns, counts_of, decay_turns, earliest, window_turns
 from scrm.common.conditions.sql import bind, compose
-from scrm.common.conditions.where import Step, Test, compile_tests, property_text
+from scrm.common.conditions.where import AMOUNT, Test, compile_tests, property_text
 
 EVENTS = _("Behaviour")
-# An event's own amount, beside what its properties say; in major units.
-AMOUNT = "$amount"
-_SPECIAL = {AMOUNT: Sql("e.amount / 100.0")}
+SPECIAL = {AMOUNT: Sql("e.amount / 100.0")}
 _DAY = 86_400.0
 # 2^-1000 is nothing, and what the power function still computes.
 _FADED = -1_000.0
@@ -31,9 +25,8 @@ _FADED = -1_000.0
 def fields() -> list[Field]:
     """The fields in the order in which the builder offers them."""
     kinds = Param("type", _("Event type"), choices=event_types, required=True)
-    where = Param("where", _("Where"), kind=ParamKind.WHERE, properties=_properties)
+    where = Param("where", _("Where"), kind=ParamKind.WHERE, properties=properties)
     narrowing = (kinds, where)
-    step = partial(Param, choices=event_types, required=True, kind=ParamKind.STEP, properties=_properties)
     return [
         Field("event", _("Did"), EVENTS, FieldType.BOOLEAN, _done, windowed=True, params=narrowing,
               topics=_topics, turns=_count_turns),
@@ -42,19 +35,13 @@ def fields() -> list[Field]:
         Field("event.distinct", _("Event: different days or values"), EVENTS, FieldType.INTEGER, _distinct,
               always_set=True, windowed=True, topics=_topics, turns=_any_turns,
               params=(kinds, Param("property", _("Different values of the property (else days)"), many=False,
-                                   kind=ParamKind.TEXT, choices=_properties), where)),
+                                   kind=ParamKind.TEXT, choices=properties), where)),
         Field("event.amount", _("Event amount"), EVENTS, FieldType.MONEY, _amount,
               always_set=True, windowed=True, params=narrowing, topics=_topics, turns=_any_turns),
         Field("event.last_at", _("Last time of the event"), EVENTS, FieldType.DATETIME, _time("max"),
               windowed=True, params=narrowing, topics=_topics, turns=_newest_turns),
         Field("event.first_at", _("First time of the event"), EVENTS, FieldType.DATETIME, _time("min"),
               windowed=True, params=narrowing, topics=_topics, turns=_any_turns),
-        Field("event.sequence", _("Did one after the other"), EVENTS, FieldType.BOOLEAN, _sequence, windowed=True,
-              topics=_step_topics, turns=_sequence_turns,
-              params=(step("first", pgettext_lazy("sequence", "First")),
-                      step("then", pgettext_lazy("sequence", "Then")),
-                      Param("within", _("Within"), required=True, kind=ParamKind.DURATION,
-                            units=("hour", "day", "week")))),
         Field("event.weight", _("Event weight (fading)"), EVENTS, FieldType.DECIMAL, _weight,
               always_set=True, windowed=True, topics=_topics, turns=_weight_turns,
               params=(kinds, Param("half_life_days", _("Half-life in days"), required=True, kind=ParamKind.NUMBER,
@@ -66,7 +53,7 @@ def event_types() -> Sequence[Choice]:
     return [Choice(kind.key, str(kind)) for kind in EventType.objects.order_by("key")]
 
 
-def _properties() -> Sequence[Choice]:
+def properties() -> Sequence[Choice]:
     """What the usual events carry; any other name is taken too."""
     return [
         Choice("title", _("Page title")),
@@ -79,12 +66,12 @@ def _properties() -> Sequence[Choice]:
     ]
 
 
-def _of_types(types: Sequence[str]) -> Sql:
+def of_types(types: Sequence[str]) -> Sql:
     # Looked up once per query, so that a condition can be kept compiled while types come.
     return compose("e.type_id = ANY(ARRAY(SELECT id FROM members_eventtype WHERE key = ANY({})))", bind(list(types)))
 
 
-def _all(tests: Sequence[Sql]) -> Sql:
+def all_of(tests: Sequence[Sql]) -> Sql:
     return Sql(
         " AND ".join(f"({test.text})" for test in tests),
         tuple(value for test in tests for value in test.params),
@@ -102,12 +89,12 @@ def _events(context: Context) -> Sql:
     tests: tuple[Test, ...] = context.params.get("where", ())
     return compose(
         "FROM members_event e WHERE {}",
-        _all(
+        all_of(
             [
                 Sql("e.member_id = m.id"),
-                _of_types(context.params.get("type", [])),
+                of_types(context.params.get("type", [])),
                 *_within(context),
-                *compile_tests(tests, "e.properties", _SPECIAL),
+                *compile_tests(tests, "e.properties", SPECIAL),
             ]
         ),
     )
@@ -172,37 +159,8 @@ def _weight(context: Context) -> Source:
     return Aggregate(compose("trim_scale(round(({})::numeric, 6))", _fading(context)), present)
 
 
-def _sequence(context: Context) -> Source:
-    """One look at the member's events of both steps, in order: each second step with the latest first one before."""
-    first, then = _step(context.params["first"]), _step(context.params["then"])
-    rows = _all([Sql("e.member_id = m.id"), compose("({} OR {})", first, then), *_within(context)])
-    pairs = compose(
-        "EXISTS (SELECT 1 FROM (SELECT e.occurred_at, {} AS is_then,"
-        " max(e.occurred_at) FILTER (WHERE {}) OVER (ORDER BY e.occurred_at"
-        " GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS first_at"
-        " FROM members_event e WHERE {}) x WHERE x.is_then AND x.occurred_at <= x.first_at + {}::interval)",
-        then, first, rows, bind(_length(context.params["within"])),
-    )  # fmt: skip
-    # Who did the first at all is cheaper to find.
-    begun = _all([Sql("e.member_id = m.id"), first, *_within(context)])
-    return Flag(compose("EXISTS (SELECT 1 FROM members_event e WHERE {}) AND {}", begun, pairs))
-
-
-def _step(step: Step) -> Sql:
-    return _all([_of_types(step.types), *compile_tests(step.where, "e.properties", _SPECIAL)])
-
-
-def _length(span: Duration) -> timedelta:
-    """Between two events time is measured by the clock: a day is 24 hours."""
-    return timedelta(hours=span.n * {"hour": 1, "day": 24, "week": 168}[span.unit])
-
-
 def _topics(leaf: Leaf) -> frozenset[str]:
     return frozenset(f"event:{key}" for key in leaf.params.get("type", ()))
-
-
-def _step_topics(leaf: Leaf) -> frozenset[str]:
-    return frozenset(f"event:{key}" for name in ("first", "then") for key in leaf.params[name].types)
 
 
 def _ever(context: Context) -> Sql:
@@ -220,12 +178,6 @@ def _newest_turns(_leaf: Leaf, context: Context) -> Sql | None:
 
 def _any_turns(_leaf: Leaf, context: Context) -> Sql | None:
     return window_turns(_ever(context), "e.occurred_at", context)
-
-
-def _sequence_turns(_leaf: Leaf, context: Context) -> Sql | None:
-    either = compose("({} OR {})", _step(context.params["first"]), _step(context.params["then"]))
-    rows = compose("FROM members_event e WHERE {}", _all([Sql("e.member_id = m.id"), either]))
-    return window_turns(rows, "e.occurred_at", context)
 
 
 def _weight_turns(leaf: Leaf, context: Context) -> Sql | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from django.utils.translation import gettext_lazy as _
 
 from members.models import Product
-from members.queries import event_fields
+from members.queries import event_fields, sequence_fields
 from scrm.common.conditions import (
     Aggregate,
     Choice,
@@ -73,6 +73,7 @@ def fields(*, sources: Callable[[], Sequence[Choice]], stores: Callable[[], Sequ
               _bought("NULLIF(p.category, '')"),
               always_set=True, windowed=True, params=narrowing, topics=_ORDER, turns=_purchase_turns),
         *event_fields.fields(),
+        *sequence_fields.fields(),
     ]  # fmt: skip
 
 

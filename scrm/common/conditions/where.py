@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from scrm.common.conditions import values
 from scrm.common.conditions.sql import Sql, bind, compose, join, like
 
+# The fact's own amount, beside what its properties say; in major units.
+AMOUNT = "$amount"
 MAX_TESTS = 10
 MAX_PROPERTY = 100
 MAX_VALUES = 100
