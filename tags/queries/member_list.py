@@ -67,11 +67,12 @@ def row_tags(member_ids: Sequence[int]) -> dict[int, list[Badge]]:
     rows = (
         MemberTag.objects.filter(member_id__in=member_ids)
         .order_by("tag__group__position", "tag__group_id", "tag__name")
-        .values_list("member_id", "tag__name", "tag__group__colour", "tag__group__name", "expires_at")
+        .values_list("member_id", "tag__name", "tag__colour", "tag__group__colour", "tag__group__name", "expires_at")
     )
     found: dict[int, list[Badge]] = {}
-    for member_id, name, colour, group, expires_at in rows:
+    for member_id, name, own, of_group, group, expires_at in rows:
         if expires_at is None or expires_at > now:
+            colour = own or of_group
             found.setdefault(member_id, []).append(Badge(name, TONES.get(colour, colour), group))
     return found
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from scrm.common import palette, panels
 from scrm.common.access import Actor, ConsoleRequest, Permission
 from tags.queries import segments
+from tags.queries import tagging as tag_queries
 from tags.web import tagging
 
 
@@ -28,5 +29,15 @@ def _find(actor: Actor, query: str) -> list[palette.Entry]:
     ]
 
 
+def _find_tags(actor: Actor, query: str) -> list[palette.Entry]:
+    if not actor.may(Permission.TAGS_VIEW):
+        return []
+    return [
+        palette.Entry(tag.name, reverse("tag_detail", args=[tag.pk]), "tag", f"{_('Tag')} · {tag.group.name}")
+        for tag in tag_queries.in_use().filter(name__icontains=query.replace("\0", ""))[:5]
+    ]
+
+
 panels.register("member", "tags", _member)
 palette.register(_find)
+palette.register(_find_tags)

@@ -20,6 +20,7 @@ from tags.operations import bulk, catalogue, mirroring, segments, tagging, undoi
 from tags.operations.mirroring import Mapped
 from tags.queries import coverage, recent, tag_dependents
 from tags.queries import tagging as queries
+from tags.queries.member_list import row_tags
 from tests.factories import NOW, client_as, make_member, make_staff, make_store, make_user
 
 pytestmark = pytest.mark.django_db
@@ -306,6 +307,14 @@ def test_many_tags_cost_few_queries(django_assert_max_num_queries: Any) -> None:
     client = client_as()
     with django_assert_max_num_queries(16):
         assert len(_counts(client.get("/tags/"))) == 10  # ten names, in twelve groups each
+
+
+def test_a_tag_is_found_by_the_palette_and_wears_its_own_colour_in_the_member_list() -> None:
+    tea, member, client = make_tag("爱喝茶", colour="pink"), make_member(), client_as()
+    tagging.assign(member_ids=[member.pk], tag_ids=[tea.pk], now=NOW)
+    assert f"/tags/{tea.pk}/" in client.get("/palette/", {"q": "喝茶"}).content.decode()
+    [badge] = row_tags([member.pk])[member.pk]
+    assert (badge.label, badge.tone) == ("爱喝茶", "pink")
 
 
 # The API.
