@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tags.api import conditions, segment_parts, segments, tags
+from tags.api import conditions, rules, segment_parts, segments, tags
 
 urlpatterns = [
     path("tag-groups", tags.TagGroupListView.as_view(), name="api_tag_groups"),
@@ -16,6 +16,12 @@ urlpatterns = [
     path("tags/<int:tag_id>/merge", tags.TagMergeView.as_view(), name="api_tag_merge"),
     path("tags/<int:tag_id>/dependents", tags.TagDependentsView.as_view(), name="api_tag_dependents"),
     path("tags/<int:tag_id>/members", tags.TagMembersView.as_view(), name="api_tag_members"),
+    path("tag-rules", rules.TagRuleListView.as_view(), name="api_tag_rules"),
+    path("tag-rules/dry-run", rules.TagRuleDryRunView.as_view(), name="api_tag_rule_dry_run"),
+    path("tag-rules/replay", rules.TagRuleReplayView.as_view(), name="api_tag_rule_replay"),
+    path("tag-rules/<int:rule_id>", rules.TagRuleView.as_view(), name="api_tag_rule"),
+    path("tag-rules/<int:rule_id>/enable", rules.TagRuleEnableView.as_view(), name="api_tag_rule_enable"),
+    path("tag-rules/<int:rule_id>/pause", rules.TagRulePauseView.as_view(), name="api_tag_rule_pause"),
     path("segments", segments.SegmentListView.as_view(), name="api_segments"),
     path("segments/preview", segments.SegmentPreviewView.as_view(), name="api_segment_preview"),
     path("segments/overlap", segment_parts.SegmentOverlapView.as_view(), name="api_segment_overlap"),
