@@ -54,9 +54,10 @@ def job_list(request: ConsoleRequest) -> HttpResponse:
 
 @page(allow=Permission.HOME)
 def job_detail(request: ConsoleRequest, job_id: int) -> HttpResponse:
-    """One job; htmx polls the same address for its progress row."""
+    """One job; its row in the list asks the same address for itself while the work is open."""
     job = _shown(get_object_or_404(_visible(request.actor), pk=job_id))
-    return render(request, "console/job_row.html" if request.htmx else "console/job.html", {"job": job})
+    of_list = request.htmx and request.htmx.target == f"job-{job_id}"
+    return render(request, "console/job_row.html" if of_list else "console/job.html", {"job": job})
 
 
 @require_POST
