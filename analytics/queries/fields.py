@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from analytics.enums import AiplStage, RfmClass, RfmLayer, Stage
 from analytics.models import RfmModel
+from analytics.queries.rfm import layer_choices
 from scrm.common.conditions import Choice, Context, Field, FieldType, Param, Row, Sql, compose, register
 
 SCORES = _("Scores and stages")
@@ -46,7 +47,12 @@ def _classes() -> Sequence[Choice]:
 
 
 def _layers() -> Sequence[Choice]:
-    return [Choice(entry.value, entry.label) for entry in RfmLayer]
+    """The layers of the models in use, and the usual ones: a condition may still name one that no model has now."""
+    found = dict(layer_choices())
+    return [
+        *(Choice(key, label) for key, label in found.items()),
+        *(Choice(entry.value, entry.label) for entry in RfmLayer if entry.value not in found),
+    ]
 
 
 def _stages() -> Sequence[Choice]:
