@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from analytics.enums import ModelKey, RfmLayer
-from analytics.models import RfmModel
 from scrm.common.bitmaps.answers import KeyOf, by_value, plain
-from scrm.common.bitmaps.families import Column, Family, Kind, register
+from scrm.common.bitmaps.families import USUAL_KEY, Column, Family, Kind, register
 from scrm.common.bitmaps.plans import index
 from scrm.common.conditions import Leaf
 
@@ -22,6 +21,7 @@ register(
             Column("layer", "t.layer", Kind.TEXT),
         ),
         key="model_id",
+        usual_key="SELECT id::text FROM analytics_rfmmodel WHERE is_default",
     ),
     Family(
         "stage",
@@ -50,7 +50,7 @@ def _model(leaf: Leaf) -> str | None:
         return None
     model = leaf.params.get("model")
     if model is None:
-        model = RfmModel.objects.filter(is_default=True).values_list("pk", flat=True).first() or 0
+        return USUAL_KEY
     return str(model) if isinstance(model, int) else None
 
 

@@ -17,10 +17,8 @@ from scrm.common.conditions import Context, Leaf
 
 _BIRTH_CODE = "EXTRACT(month FROM t.birth_on)::int * 100 + EXTRACT(day FROM t.birth_on)::int"
 # Twice the average rounded down, one more when it is not whole: compares with whole amounts as the average itself.
-_AVERAGE = (
-    "CASE WHEN t.order_count > 0 THEN floor(t.net_amount::numeric / t.order_count)::bigint * 2"
-    " + (mod(t.net_amount, t.order_count::bigint) <> 0)::int END"
-)
+_OVER = "mod(mod(t.net_amount, t.order_count) + t.order_count, t.order_count)"
+_AVERAGE = f"CASE WHEN t.order_count > 0 THEN (t.net_amount - {_OVER}) / t.order_count * 2 + ({_OVER} <> 0)::int END"
 
 register(
     Family(

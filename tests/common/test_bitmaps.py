@@ -26,13 +26,13 @@ class Parts:
     """The stored parts of a column, in memory."""
 
     def __init__(self, parts: dict[str, bytes]) -> None:
-        self.parts = {name: unpack(name, data)[0] for name, data in parts.items()}
+        self.parts: dict[str, Any] = {name: unpack(name, data)[0] for name, data in parts.items()}
 
     def members(self, name: str) -> BitMap:
-        return self.parts[name]
+        return BitMap(self.parts[name])
 
     def codes(self, name: str) -> Codes:
-        return self.parts[name]
+        return np.asarray(self.parts[name])
 
 
 class TestNumbers:

@@ -19,8 +19,10 @@ from members.models import Consent, Event, EventType, Identity, Member, MemberSu
 from scrm.common import conditions
 from scrm.common.access import ROLE_PERMISSIONS, SYSTEM, Actor, DataScope, Role
 from scrm.common.bitmaps import families, folding
+from scrm.common.bitmaps.solving import Unready, matching
+from scrm.common.errors import Invalid
 from tags.models import MemberTag, Segment, SegmentMember, Tag, TagGroup
-from tags.queries import audiences
+from tags.queries import audiences, tagging
 from tests.factories import NOW, make_member, make_region, make_source, make_staff, make_store
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +43,7 @@ def by_rows(node: audiences.Condition, actor: Actor = SYSTEM, as_of: Any = NOW) 
 
 
 class World:
-    """Sixty members of every sort."""
+    """Thirty members of every sort."""
 
     def __init__(self) -> None:
         chance = random.Random(11)
@@ -63,10 +65,9 @@ class World:
             ]},
         )  # fmt: skip
         self.region = region
-        self.members = [make_member() for _ in range(60)]
+        self.members = [make_member() for _ in range(30)]
         for member in self.members:
-            self.members_last = member
-            for _ in range(8):
+            for _ in range(7):
                 chance.choice(self.changes())(chance, member)
 
     def changes(self) -> list[Callable[[random.Random, Member], None]]:
@@ -190,6 +191,7 @@ def a_leaf(draw: st.DrawFn, world: World) -> dict[str, Any]:
     }  # fmt: skip
     key = draw(st.sampled_from(sorted(known)))
     field = conditions.fields.find(key)
+    assert field is not None
     op = draw(st.sampled_from([op for op in field.operators if "regex" not in op]))
     leaf: dict[str, Any] = {"field": key, "op": op}
     one = st.sampled_from(known[key] or [0])
@@ -242,7 +244,7 @@ def actors(world: World) -> list[Actor]:
     ]  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_changes_the_answer_is_that_of_the_rows(world: World, data: st.DataObject) -> None:
     members = list(world.members)
@@ -270,3 +272,94 @@ def live(world: World, data: st.DataObject) -> None:
                 actor = data.draw(st.sampled_from(actors(world)))
                 as_of = NOW + data.draw(st.sampled_from([timedelta(0), timedelta(days=1), timedelta(days=-30)]))
                 assert audiences.preview(node, actor=actor, as_of=as_of) == by_rows(node, actor, as_of)
+
+
+@pytest.fixture
+def built(world: World) -> World:
+    build_everything()
+    return world
+
+
+class TestCounting:
+    """Beside members who changed since the bitmaps were built."""
+
+    @pytest.fixture(autouse=True)
+    def change(self, built: World) -> None:
+        chance = random.Random(5)
+        for member in built.members[:9]:
+            for step in built.changes():
+                step(chance, member)
+
+    def trees(self, world: World) -> list[conditions.Node]:
+        tags = [{"field": "tag", "op": "any_of", "value": [tag.pk]} for tag in world.tags]
+        return [conditions.parse(tree) for tree in (*tags[:2], {"field": "gender", "op": "eq", "value": "f"})]
+
+    def test_members_count_and_pages(self, built: World) -> None:
+        for node in self.trees(built):
+            members = set(matching(audiences._visible(node, SYSTEM, NOW, ()), None))
+            assert set(audiences.members_of(node, as_of=NOW)) == members
+            assert audiences.count(node, as_of=NOW) == len(members)
+            pages = [audiences.page(node, actor=SYSTEM, as_of=NOW, after=0, size=4)]
+            while pages[-1]:
+                pages.append(audiences.page(node, actor=SYSTEM, as_of=NOW, after=pages[-1][-1], size=4))
+            assert [pk for page in pages for pk in page] == sorted(members)
+
+    def test_tags_are_counted_as_the_rows_count_them(self, built: World) -> None:
+        for actor in actors(built):
+            for now in (NOW, NOW + timedelta(days=2)):
+                wanted = {tag: number for tag, number in tagging.counts(actor=actor, now=now).items() if number}
+                assert audiences.tag_counts(actor=actor, now=now) == wanted
+
+    def test_overlaps_and_the_regions_of_a_venn_diagram_add_up(self, built: World) -> None:
+        nodes = self.trees(built)
+        sets = [set(audiences.members_of(node, as_of=NOW)) for node in nodes]
+        found = audiences.overlaps(nodes, actor=SYSTEM, as_of=NOW)
+        assert found.sizes == [len(one) for one in sets]
+        assert found.common == [[len(first & second) for second in sets] for first in sets]
+        regions = audiences.venn(nodes, actor=SYSTEM, as_of=NOW)
+        first, second, third = sets
+        assert regions[True, True, True] == len(first & second & third)
+        assert regions[True, False, True] == len((first & third) - second)
+        assert regions[False, False, True] == len(third - first - second)
+        assert sum(regions.values()) == len(first | second | third)
+
+    def test_a_saved_segment_is_answered_like_its_condition(self, built: World) -> None:
+        node = conditions.parse(built.dynamic.condition)
+        assert audiences.preview(built.dynamic, actor=SYSTEM, as_of=NOW) == by_rows(node)
+
+
+def test_segments_that_contain_each_other_are_refused(built: World) -> None:
+    loop = {"field": "segment", "op": "any_of", "value": [built.dynamic.pk]}
+    Segment.objects.filter(pk=built.dynamic.pk).update(condition=loop)
+    with pytest.raises(Invalid) as refusal:
+        audiences.count(conditions.parse(loop), as_of=NOW)
+    assert refusal.value.code == "cycle"
+
+
+def test_without_bitmaps_the_rows_answer(world: World) -> None:
+    node = conditions.parse({"field": "gender", "op": "eq", "value": "f"})
+    with pytest.raises(Unready):
+        audiences._select([node], SYSTEM, NOW, ())
+    assert audiences.preview(node, actor=SYSTEM, as_of=NOW) == by_rows(node)
+    assert audiences.count(node, as_of=NOW) == by_rows(node).total
+
+
+def test_a_lapsing_tag_leaves_without_anybody_writing(built: World) -> None:
+    member, tag = built.members[0], built.tags[0]
+    Member.objects.filter(pk=member.pk).update(status="active")
+    MemberTag.objects.filter(tag=tag).delete()
+    MemberTag.objects.create(member_id=member.pk, tag=tag, expires_at=NOW + timedelta(hours=1))
+    folding.fold_everything()
+    node = conditions.parse({"field": "tag", "op": "any_of", "value": [tag.pk]})
+    moments = [NOW, NOW + timedelta(hours=1, microseconds=-1), NOW + timedelta(hours=1)]
+    assert [audiences.count(node, as_of=moment) for moment in moments] == [1, 1, 0]
+
+
+def test_bitmaps_answer_without_looking_at_the_members(built: World, django_assert_num_queries: Any) -> None:
+    """One statement says which versions hold; what they hold is remembered."""
+    node = conditions.parse({"all": [
+        {"field": "tag", "op": "any_of", "value": [built.tags[0].pk]}, {"field": "order.sum", "op": "ge", "value": "5"},
+    ]})  # fmt: skip
+    audiences.preview(node, actor=SYSTEM, as_of=NOW)
+    with django_assert_num_queries(1):
+        audiences.preview(node, actor=SYSTEM, as_of=NOW)

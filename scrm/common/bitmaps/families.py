@@ -7,6 +7,8 @@ from enum import StrEnum
 
 # Stands for every key of a family that has keys.
 ALL_KEYS = "*"
+# Stands for the key that `Family.usual_key` finds, at the instant of the question.
+USUAL_KEY = "?"
 
 
 class Kind(StrEnum):
@@ -41,6 +43,8 @@ class Family:
     text_key: bool = False  # else the key is a whole number
     # All keys are read in one pass over the table, not each for itself: right where members have many of them.
     sweep: bool = False
+    # A scalar subquery (of text) that finds the key which `USUAL_KEY` means.
+    usual_key: str = ""
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

@@ -18,7 +18,7 @@ from django.db import connection
 from pyroaring import BitMap
 
 from scrm.common.bitmaps import cache, families, numbers, rows
-from scrm.common.bitmaps.families import ALL_KEYS
+from scrm.common.bitmaps.families import ALL_KEYS, USUAL_KEY
 from scrm.common.bitmaps.plans import Asked, Every, Having, Plan, Some, Stored, Within, Without, is_asked
 from scrm.common.bitmaps.stored import CATALOGUE, TOUCHED, Codes, NumbersIndex, Overlay, ValuesIndex, bitmap, ids_of
 from scrm.common.conditions import Sql, join
@@ -141,18 +141,18 @@ def open_view(parts: Iterable[Stored]) -> View:
     wanted = {(part.family, part.key) for part in parts}
     keyed = {family for family, _ in wanted if families.get(family).key is not None}
     asked_for = [*wanted, *((family, ALL_KEYS) for family in keyed)]
-    names = [[family for family, _ in asked_for], [key for _, key in asked_for]]
+    listed = ", ".join(f"(%s, %s, {_key_sql(family, key)})" for family, key in asked_for)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            WITH w AS MATERIALIZED (SELECT * FROM unnest(%s::text[], %s::text[]) AS w (family, key))
-            SELECT s.family, s.key, s.base, s.overlay, FALSE, NULL::bigint[]
+            WITH w (family, asked, key) AS MATERIALIZED (VALUES {listed})
+            SELECT w.family, w.asked, s.base, s.overlay, FALSE, NULL::bigint[]
             FROM w JOIN common_bitmapslot s ON s.family = w.family AND s.key = w.key
             UNION ALL
-            (SELECT c.family, c.key, NULL, NULL, TRUE, c.member_ids
+            (SELECT w.family, w.asked, NULL, NULL, TRUE, c.member_ids
              FROM w JOIN common_bitmapchange c ON c.family = w.family AND c.key = w.key LIMIT {_MOST_NOTES})
             """,
-            names,
+            [text for family, key in asked_for for text in (family, key, *([] if key == USUAL_KEY else [key]))],
         )
         found = cursor.fetchall()
     slots = {(row[0], row[1]): Slot(row[2], row[3]) for row in found if not row[4]}
@@ -168,6 +168,10 @@ def open_view(parts: Iterable[Stored]) -> View:
     if len(changed) > MOST_CHANGED:
         raise Unready
     return View(slots, changed)
+
+
+def _key_sql(family: str, key: str) -> str:
+    return f"({families.get(family).usual_key})" if key == USUAL_KEY else "%s"
 
 
 class _Shelf:
