@@ -93,7 +93,8 @@ def test_all_tests_must_hold_on_the_same_event() -> None:
     did(member, "page_view", NOW - DAY, title="数码", seconds=50)
     both = [{"property": "title", "op": "eq", "value": "育儿"}, {"property": "seconds", "op": "ge", "value": 30}]
     assert not holds({"field": "event", "op": "true", "with": {"type": ["page_view"], "where": both}}, member)
-    assert found({"field": "event.count", "op": "ge", "value": 1, "with": {"type": ["page_view"], "where": both[:1]}}, member) == 1  # fmt: skip
+    first = {"type": ["page_view"], "where": both[:1]}
+    assert found({"field": "event.count", "op": "ge", "value": 1, "with": first}, member) == 1
 
 
 def test_days_values_and_amounts_are_added_up() -> None:
