@@ -64,6 +64,9 @@ def refresh(*, topics: Collection[str], member_ids: Collection[int], now: dateti
 
     In chunks, each a transaction of its own unless one is open.
     """
+    # What is committed already is seen by the evaluation of a watch that is enabled from now on.
+    if not connection.in_atomic_block and not any(watch.enabled for watch in queries.hanging_on(topics)):
+        return
     ordered = sorted(set(member_ids))
     for start in range(0, len(ordered), _CHUNK):
         chunk = ordered[start : start + _CHUNK]
