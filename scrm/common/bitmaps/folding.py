@@ -45,8 +45,19 @@ def fold(family_name: str) -> int:
 
 
 def fold_everything() -> int:
-    """Fold every family with something to do, each in a transaction of its own. Members folded in."""
-    return sum(fold(name) for name in waiting())
+    """Fold every family with something to do, each in a transaction of its own. Members folded in.
+
+    A family that fails does not keep the others waiting; its error is raised after them.
+    """
+    folded, errors = 0, []
+    for name in waiting():
+        try:
+            folded += fold(name)
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup("some bitmaps could not be folded", errors)
+    return folded
 
 
 def rebuild(family_name: str) -> None:
