@@ -21,9 +21,12 @@ MEMBER_ID = "member_id"
 # What a list can be said to hold; "" is to find out.
 KINDS = ("", *(kind.value for kind in IdentityKind if kind != IdentityKind.DEVICE), MEMBER_ID)
 LARGEST_ID = 2**63 - 1
-_SEPARATORS = re.compile(r"[\n\r,;，；、\t]+")
+_SEPARATORS = re.compile(r"[\n\r,;，；、\t]+| {2,}")
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _PHONE_LIKE = re.compile(r"[+\d()./ \-\u2010-\u2015\uff0b\uff10-\uff19]{5,32}")
+_FILLERS = re.compile(r"[\s().\-\u2010-\u2015]+")
+_MOBILE = re.compile(r"(86)?1[3-9]\d{9}", re.ASCII)
 # "会员ID" may be the number in a shop's system as well as the id here.
 _EITHER = "会员id 会员编号id memberid id 编号"
 _COLUMNS = {"member_number": IdentityKind.NUMBER.value}
@@ -45,7 +48,7 @@ def entries_of_text(text: str, *, kind: str = "") -> Iterator[Entry]:
     """The rows of a pasted text: one to a line, or parted by commas, semicolons, tabs or (where it must be) spaces."""
     for number, line in enumerate(text.splitlines(), 1):
         for piece in _SEPARATORS.split(line):
-            parts = [piece] if _PHONE_LIKE.fullmatch(piece.strip()) and _is_phone(piece) else piece.split()
+            parts = [piece] if _is_one_phone(piece.strip(), kind) else piece.split()
             yield from (Entry(number, ((kind, part.strip()),)) for part in parts if part.strip())
 
 
@@ -95,7 +98,12 @@ def _looks_like_a_header(header: Sequence[str]) -> bool:
     return not (_PHONE_LIKE.fullmatch(first) or _DIGITS.fullmatch(first) or "@" in first or re.search(r"\d", first))
 
 
-def _is_phone(text: str) -> bool:
+def _is_one_phone(text: str, kind: str) -> bool:
+    """Whether a text with spaces in it is one phone: "138 0013 8000", "+1 415 555 0100"; not "1081 1083", two ids."""
+    if kind not in ("", IdentityKind.PHONE) or not _PHONE_LIKE.fullmatch(text):
+        return False
+    if not text.startswith(("+", "＋")) and not _MOBILE.fullmatch(_FILLERS.sub("", text)):
+        return False
     try:
         normalise("phone", text, source="", field="")
     except ItemRejected:
@@ -109,7 +117,7 @@ def candidates(kind: str, text: str, *, sources: Sequence[str]) -> list[Named]:
     A member number without its source is looked for in each of `sources`. Raises `ItemRejected` when it can be none.
     """
     if kind == MEMBER_ID:
-        if not _DIGITS.fullmatch(bare := cells.key(text)):
+        if not _ID.fullmatch(bare := cells.key(text)):
             raise ItemRejected(Rejection.INVALID)
         return [Named(MEMBER_ID, bare)]
     if kind in (IdentityKind.PHONE, IdentityKind.NUMBER):

@@ -105,8 +105,8 @@ def _detail(request: ConsoleRequest, segment: Segment, *, status: int = 200, **m
             "may_reveal": actor.may(Permission.MEMBERS_REVEAL),
             "sees_counts": actor.scope == DataScope.ALL,
             "dependents": used_by,
-        "may_delete": not used_by,
-        "wrapper": json.dumps({"all": [rules.in_segments([segment.pk])]}),
+            "may_delete": not used_by,
+            "wrapper": json.dumps({"all": [rules.in_segments([segment.pk])]}),
             "excluded": segments.named(excluded),
             "parts": segment_lists.made_from(segment.pk),
             "filling": segment_lists.last_filling(segment.pk, actor=actor)

@@ -50,6 +50,13 @@ def test_what_a_text_is_is_found_out(people: tuple[Member, Member, Member]) -> N
     assert reasons(found) == [(2, "13999999999", "unknown_member")]
 
 
+def test_spaces_part_ids_but_not_the_digits_of_a_phone() -> None:
+    rows = lists.pasted("1081 1083\n138 0000 0001  86-138-0000-0002\n+1 415 555 0100\n13800000001 13800000002")
+    assert [row.text for row in rows] == [
+        "1081", "1083", "138 0000 0001", "86-138-0000-0002", "+1 415 555 0100", "13800000001", "13800000002",
+    ]  # fmt: skip
+
+
 def test_ids_and_numbers_that_mean_different_people_are_not_guessed(people: tuple[Member, Member, Member]) -> None:
     ann, ben, _cat = people
     number(ben, f"{ann.pk}@shop")
@@ -109,7 +116,7 @@ def test_a_file_is_read_by_the_columns_it_names(people: tuple[Member, Member, Me
 def test_a_file_without_a_header_is_read_by_its_first_column(people: tuple[Member, Member, Member]) -> None:
     ann, ben, _cat = people
     assert read(b"13800000001\n13800000002\n").member_ids == [ann.pk, ben.pk]
-    assert read('"=""13800000001"""\n13800000002.0\n'.encode()).member_ids == [ann.pk, ben.pk]
+    assert read(b'"=""13800000001"""\n13800000002.0\n').member_ids == [ann.pk, ben.pk]
     assert read(f"编号\n{ann.pk}\n".encode(), kind="member_id").member_ids == [ann.pk]
 
 

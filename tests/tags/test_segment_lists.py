@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from members.models import Member
+from members.queries import lists as given
 from members.queries.scopes import actor_of
 from scrm.common import jobs
 from scrm.common.access import SYSTEM, Actor, DataScope, Role
@@ -142,7 +143,7 @@ def test_an_imported_list_tells_what_became_of_each_row() -> None:
 
 def test_an_import_goes_on_after_a_crash_and_counts_each_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
     people = [make_member() for _ in range(6)]
-    monkeypatch.setattr(operations.lists, "CHUNK", 2)
+    monkeypatch.setattr(given, "CHUNK", 2)
     segment, actor = make_list(kind="imported"), operator()
     file = files.keep_text("\n".join([*(str(person.pk) for person in people), "99999999"]))
     params = {"segment_id": segment.pk, "file": file, "kind": "member_id", "language": "zh-hans"}

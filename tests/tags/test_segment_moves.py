@@ -43,10 +43,10 @@ def evaluate(segment: Segment) -> None:
     watches.evaluate_everyone(watch_id=segment.watch_id, now=NOW)
 
 
-def move(member: Member, city: str, now: object = LATER) -> None:
+def move(member: Member, city: str) -> None:
     """A batch of facts that moved the member to another city."""
     Member.objects.filter(pk=member.pk).update(city=city)
-    watches.react(Facts(now=LATER, member_ids=[member.pk], topics={"profile": [member.pk]}))
+    watches.react(Facts(now=LATER, member_ids=[member.pk], topics=frozenset({"profile"})))
 
 
 def noted() -> list[tuple[int, str, str]]:

@@ -70,7 +70,8 @@ def test_taking_apart_and_putting_together_change_nothing(tree: Any, excluded: l
 def test_segments_named_anywhere_are_found_also_in_a_broken_tree() -> None:
     tree = {"all": [segments.in_segments([1]), {"none": [{"any": [segments.in_segments([2, 3]), {"field": "gone"}]}]}]}
     assert segments.used_segments(tree) == {1, 2, 3}
-    for broken in (None, [], "x", {"all": {"field": "segment", "value": [True, "4", None]}}):
+    wrong: list[Any] = [None, [], "x", {"all": {"field": "segment", "value": [True, "4", None]}}]
+    for broken in wrong:
         assert segments.used_segments(broken) == set()
     deep: Any = segments.in_segments([4])
     for _ in range(5_000):
