@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext as _
 
 from analytics.queries.summary import sources as sources
 from analytics.rules import rfm_scope
 from scrm.common.errors import Invalid
+
+_CHANNELS = "analytics:channels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,18 @@ def choices() -> dict[str, list[tuple[Any, str]]]:
         ):
             cursor.execute(sql)
             found[kind] = cursor.fetchall()
-        # A loose index scan would need an index: the channels of the newest orders are the ones in use.
-        cursor.execute(
-            "SELECT DISTINCT channel FROM (SELECT channel FROM members_order WHERE counts AND paid_at IS NOT NULL"
-            " ORDER BY paid_at DESC LIMIT 20000) newest WHERE channel <> '' ORDER BY 1"
-        )
-        found["channels"] = [(row[0], row[0]) for row in cursor.fetchall()]
-        return found
+    return found | {"channels": [(channel, channel) for channel in _channels()]}
+
+
+def _channels() -> list[str]:
+    """The channels in use: those of the newest orders, looked up every few minutes."""
+    kept: list[str] | None = cache.get(_CHANNELS)
+    if kept is None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT channel FROM (SELECT channel FROM members_order WHERE counts AND paid_at IS NOT NULL"
+                " ORDER BY paid_at DESC LIMIT 20000) newest WHERE channel <> '' ORDER BY 1"
+            )
+            kept = [row[0] for row in cursor.fetchall()]
+        cache.set(_CHANNELS, kept, 300)
+    return kept
