@@ -20,7 +20,6 @@ from members.rules.tables import Row
 MEMBER_ID = "member_id"
 # What a list can be said to hold; "" is to find out.
 KINDS = ("", *(kind.value for kind in IdentityKind if kind != IdentityKind.DEVICE), MEMBER_ID)
-LARGEST_ID = 2**63 - 1
 _SEPARATORS = re.compile(r"[\n\r,;，；、\t]+| {2,}")
 _DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 _ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
