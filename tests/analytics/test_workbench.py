@@ -195,6 +195,23 @@ def test_amounts_of_two_currencies_are_never_added_up() -> None:
         assert caught.value.code == code
 
 
+def test_a_model_of_what_nobody_bought_has_no_buyers() -> None:
+    make_order(make_member())
+    pounds = make_source("uk")
+    pounds.currency = "GBP"
+    pounds.save()
+    store = make_store("E9")
+    for n, content in enumerate(
+        [
+            Content("nichts", scope={"categories": ["nichts"]}),
+            Content("pounds", currency="GBP"),
+            Content("store", scope={"stores": [store.pk], "regions": [10**9]}),
+        ]
+    ):
+        run = compute(rfm_models.create(content=content))
+        assert (n, run.buyers, run.distribution["buyers"]) == (n, 0, 0)
+
+
 # Models and versions
 
 
