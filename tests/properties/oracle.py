@@ -186,7 +186,8 @@ class Oracle:
             case ["model", "category"]:
                 return "set", set(person["models"].get("category", ()))
             case ["model", "chance"]:
-                return "decimal", person["models"].get("chance")
+                chance = person["models"].get("chance")
+                return "decimal", None if chance is None else Fraction(str(chance))
             case ["model", what]:
                 return "enum", person["models"].get(what)
         raise LookupError(key)
