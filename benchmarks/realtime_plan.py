@@ -1,7 +1,9 @@
 """What the benchmark `realtime` sends: shared by the benchmark and by the process that makes its load."""
 
+import os
+
 RATE = 2_000  # events a second
-BATCH = 25
+BATCH = int(os.environ.get("BATCH", "25"))
 CONNECTIONS = 6
 PROBE = "bench.probe"
 TYPES = [f"bench.type{number}" for number in range(10)]
