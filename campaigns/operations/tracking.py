@@ -108,12 +108,12 @@ def _see(token: tokens.Token, now: datetime, *, clicked: bool) -> Message | None
 
 def _tell(message: Message, kind: str, message_id: str, now: datetime, properties: dict[str, object]) -> None:
     name = Campaign.objects.values_list("name", flat=True).get(pk=message.campaign_id)
+    # The channel is what the preference for one is learnt from.
+    told = {"campaign": name, "campaign_id": message.campaign_id, "channel": message.channel, **properties}
     timeline.append(
         source=EVENT_SOURCE,
         type=kind,
-        rows=[
-            (message.member_id, message_id, now, {"campaign": name, "campaign_id": message.campaign_id, **properties})
-        ],
+        rows=[(message.member_id, message_id, now, told)],
         now=now,
     )
     follow(kind, [message.member_id], now)
