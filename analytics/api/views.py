@@ -32,6 +32,8 @@ def _checked(kind: type[Any], data: Any) -> dict[str, Any]:
 
 def _model(model_id: int | None) -> RfmModel:
     model = rfm.find_model(model_id)
+    if model is None and model_id is None:
+        raise NotFound(_("RFM has not been computed yet."), code="not_computed")
     if model is None:
         raise NotFound(_("There is no such RFM model."), code="no_such_model", field="model")
     return model
