@@ -37,7 +37,8 @@ from tags.operations import automatic, watch_runs
 
 SECONDS = int(os.environ.get("SECONDS", "60"))
 RULES = 50
-ACTIVE = 10_000  # members who are browsing: a dozen events a minute each
+ACTIVE = 50_000  # members who are browsing
+HISTORY = 20  # events that each of them left behind in the ten days before
 
 
 def main(size: int) -> None:
@@ -102,8 +103,26 @@ def prepare() -> list[tuple[str, int]]:
         found: list[tuple[str, int]] = cursor.fetchall()
     if len(found) < ACTIVE + probes:
         raise SystemExit(f"{len(found):,} members are too few for {probes:,} probes")
+    remember([member_id for _, member_id in found[:ACTIVE]])
     # Probes must not get the ordinary events: the last ones are theirs.
     return found
+
+
+def remember(member_ids: list[int]) -> None:
+    """What the active members did before, so that most rules have made up their minds about them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO members_event (member_id, source_id, type_id, message_id, occurred_at, properties)
+            SELECT m.id, (SELECT id FROM members_source WHERE key = 'bench'), types.ids[1 + (m.id * 7 + n * n) %% 10],
+                   'history-' || n, now() - ((m.id * 31 + n * 137) %% 864000) * interval '1 second',
+                   jsonb_build_object('title', words.list[1 + (m.id + n) %% 10] || '必读', 'page', '/a/' || n)
+            FROM unnest(%s::bigint[]) AS m (id) CROSS JOIN generate_series(1, %s) AS n
+            CROSS JOIN (SELECT array_agg(id ORDER BY id) AS ids FROM members_eventtype WHERE key = ANY(%s)) types
+            CROSS JOIN (SELECT %s::text[] AS list) words
+            """,
+            [member_ids, HISTORY, TYPES, WORDS],
+        )
 
 
 def make_rules() -> tuple[int, int]:
