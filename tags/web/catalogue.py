@@ -21,7 +21,7 @@ from tags.enums import TagKind
 from tags.filtersets import TagFilterSet
 from tags.models import Tag, TagGroup
 from tags.operations import catalogue
-from tags.queries import coverage, recent, tagging
+from tags.queries import audiences, coverage, recent, tagging
 from tags.queries.member_list import TONES
 from tags.web.forms import GroupForm, TagForm
 from tags.web.sections import sections
@@ -121,13 +121,15 @@ def _counts(request: ConsoleRequest, found: list[Tag]) -> tuple[dict[int, tuple[
     stored counts; exact ones are counted on request, and for who sees few members anyway."""
     exact = request.GET.get("exact") == "1" or request.actor.scope in (DataScope.STORE, DataScope.OWN)
     if exact:
-        exactly = tagging.counts(actor=request.actor, now=clock.now())
+        exactly = audiences.tag_counts(actor=request.actor, now=clock.now())
         return {tag.pk: (exactly.get(tag.pk, 0), False) for tag in found}, None
     if request.actor.scope != DataScope.ALL:
         return {}, None
     stored = coverage.latest()
     counts: dict[int, tuple[int | None, bool]] = {key: (one.members, False) for key, one in stored.items()}
-    new = coverage.few([tag.pk for tag in found if tag.pk not in stored], now=clock.now(), most=MOST_COUNTED)
+    # A tag that nobody had when it was counted is most likely to be wrong, and cheap to count again.
+    unsure = [tag.pk for tag in found if tag.pk not in stored or not stored[tag.pk].members]
+    new = coverage.few(unsure, now=clock.now(), most=MOST_COUNTED)
     counts |= {key: (min(number, MOST_COUNTED), number > MOST_COUNTED) for key, number in new.items()}
     return counts, max((one.day for one in stored.values()), default=None)
 

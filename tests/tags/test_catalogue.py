@@ -256,6 +256,13 @@ def test_the_list_shows_the_last_counts_and_exact_ones_on_request() -> None:
     assert _counts(client.get("/tags/", {"exact": "1"})) == {"茶": 1, "新": 1}
 
 
+def test_a_tag_that_was_counted_at_nobody_is_counted_again() -> None:
+    tea, client = make_tag("茶"), client_as()
+    TagStatistic.objects.create(tag=tea, counted_on=date(2026, 11, 21), members=0)
+    tagging.assign(member_ids=[make_member().pk], tag_ids=[tea.pk], now=NOW)
+    assert _counts(client.get("/tags/")) == {"茶": 1}
+
+
 def test_of_a_tag_that_was_never_counted_only_so_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tags.web.catalogue.MOST_COUNTED", 2)
     tea, client = make_tag("茶"), client_as()
