@@ -7,6 +7,7 @@ from .imports import ImportMapping
 from .members import Member, MemberSummary
 from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
+from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
 
 __all__ = [
     "Attribute",
@@ -22,6 +23,12 @@ __all__ = [
     "Order",
     "OrderLine",
     "OrderNumber",
+    "PointsAccount",
+    "PointsAllocation",
+    "PointsCurrency",
+    "PointsEntry",
+    "PointsHold",
+    "PointsLot",
     "Product",
     "Refund",
     "Region",
