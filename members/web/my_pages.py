@@ -1,0 +1,135 @@
+"""A member's own pages: the card, points, benefits, tasks and check-in, opened by a signed link, made for a phone.
+
+Who holds the link is the member. Nothing here needs a login or a script; personal data beyond the name is not shown.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
+
+from members.models import Member
+from members.queries import member_links, points, points_ledger, points_lots, points_words
+from scrm.common import clock
+from scrm.common.access import page
+from scrm.common.errors import DomainError, NotFound
+
+TABS = (
+    ("my_card", _("Card"), "id-badge-2"),
+    ("my_points", _("Points"), "coins"),
+    ("my_benefits", _("Benefits"), "gift"),
+    ("my_tasks", _("Tasks"), "checklist"),
+)
+EXPIRING_DAYS = 60
+_PAGE = 30
+
+View = Callable[[HttpRequest, "Mine"], HttpResponse]
+
+
+class Mine:
+    """Whose pages these are, and the link they were opened by."""
+
+    def __init__(self, request: HttpRequest, member: Member, token: str) -> None:
+        self.request, self.member, self.token = request, member, token
+
+    def show(self, template: str, tab: str, context: dict[str, Any]) -> HttpResponse:
+        """A page with the bar of tabs below."""
+        tabs = [
+            {"url": self.url(name), "label": label, "icon": icon, "active": name == tab} for name, label, icon in TABS
+        ]
+        return render(
+            self.request, template, {"member": self.member, "token": self.token, "tabs": tabs, **context}
+        )
+
+    def url(self, name: str, *more: Any) -> str:
+        return reverse(name, args=[self.token, *more])
+
+    def act(self, back: str, said: Any, work: Callable[[], object]) -> HttpResponse:
+        """Do what a button asks for, say how it went, and go back to a page."""
+        try:
+            work()
+            messages.success(self.request, said)
+        except DomainError as error:
+            messages.error(self.request, str(error))
+        return redirect(self.url(back))
+
+
+def own(view: View) -> Callable[..., HttpResponse]:
+    """A page for whoever holds a link to it; others learn no more than that there is nothing here, or no longer."""
+
+    @page(allow=None)
+    @functools.wraps(view)
+    def opened(request: HttpRequest, token: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            member = member_links.member_of(token=token, now=clock.now())
+        except (NotFound, member_links.LinkEnded) as error:
+            ended = isinstance(error, member_links.LinkEnded)
+            response = render(request, "members/my/gone.html", {"ended": ended}, status=error.status)
+        else:
+            response = view(request, Mine(request, member, token), *args, **kwargs)
+        add_never_cache_headers(response)
+        response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return opened
+
+
+@require_safe
+@own
+def my_card(request: HttpRequest, mine: Mine) -> HttpResponse:
+    """The card: tier with progress, points, what expires soon."""
+    now = clock.now()
+    kind = points.currency()
+    balance = points.balance(member_id=mine.member.pk, currency_id=kind.pk, as_of=now)
+    soon = points_lots.expiring(member_id=mine.member.pk, currency_id=kind.pk, as_of=now, days=EXPIRING_DAYS)
+    return mine.show(
+        "members/my/card.html",
+        "my_card",
+        {"kind": kind, "balance": balance, "soon": soon[0] if soon else None},
+    )
+
+
+@require_safe
+@own
+def my_points(request: HttpRequest, mine: Mine) -> HttpResponse:
+    """Points: what there is, what expires when, and how each movement came about."""
+    now = clock.now()
+    kinds = points.every()
+    kind = next((one for one in kinds if one.key == request.GET.get("kind")), kinds[0])
+    member_id = mine.member.pk
+    balances = points.balances(member_id=member_id, as_of=now)
+    found = points_ledger.of_member(
+        member_id=member_id, currency_id=kind.pk, cursor=request.GET.get("cursor"), size=_PAGE
+    )
+    return mine.show(
+        "members/my/points.html",
+        "my_points",
+        {
+            "kind": kind,
+            "kinds": [one for one in kinds if one.pk in balances or one.key == kind.key],
+            "balance": balances.get(kind.pk, points.NOTHING),
+            "lots": points_lots.open_lots(member_id=member_id, currency_id=kind.pk, as_of=now),
+            "entries": [
+                {
+                    "label": entry.get_kind_display(),
+                    "effect": points_words.effect(entry),
+                    "amount": entry.amount,
+                    "at": entry.occurred_at,
+                    "reason": entry.reason,
+                    "lines": points_words.explain(entry),
+                }
+                for entry in found.items
+            ],
+            "next_cursor": found.next_cursor,
+        },
+    )
