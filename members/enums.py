@@ -139,6 +139,13 @@ class UsualEvent(models.TextChoices):
     CONSENT_WITHDRAWN = "consent.withdrawn", _("Consent withdrawn")
 
 
+# What the product notes on a timeline without the member having done anything.
+NOTED_EVENTS = frozenset(
+    kind.value
+    for kind in UsualEvent
+    if kind.value.startswith(("tag.", "segment.", "lifecycle.", "aipl.", "rfm."))
+    or kind in (UsualEvent.MESSAGE_SENT, UsualEvent.MESSAGE_DELIVERED)
+)
 _USUAL_NAMES = dict(UsualEvent.choices)
 
 

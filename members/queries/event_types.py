@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from members.enums import NOTED_EVENTS
 from members.models import EventType
 from members.rules import event_types as rules
 from scrm.common.errors import NotFound
@@ -38,6 +39,12 @@ def listed(*, search: str = "") -> list[EventType]:
     if search:
         rows = rows.filter(Q(key__icontains=search) | Q(name__icontains=search))
     return list(rows[:MOST_LISTED])
+
+
+def deeds() -> list[tuple[str, str]]:
+    """(key, name) of what members do themselves, without what the product notes about them; by key, at most so many."""
+    types = EventType.objects.exclude(key__in=NOTED_EVENTS).order_by("key")[:MOST_LISTED]
+    return [(kind.key, str(kind)) for kind in types]
 
 
 def get(type_id: int) -> EventType:

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from members.enums import usual_name
 from members.models import EventType
@@ -26,7 +26,7 @@ class EventTypeForm(forms.Form):
 
     key = forms.CharField(
         max_length=LONGEST_KEY,
-        label=gettext_lazy("Key"),
+        label=pgettext_lazy("event type", "Key"),
         help_text=gettext_lazy(
             "The type that events carry when they are sent, such as course.finished. It cannot be changed later."
         ),

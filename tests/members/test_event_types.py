@@ -107,6 +107,13 @@ def test_the_brands_name_goes_before_the_usual_one_which_goes_before_the_key() -
         operations.rename(type_id=0, name="x")
 
 
+def test_what_the_product_notes_is_no_deed_of_a_member() -> None:
+    for key in ("tag.added", "segment.left", "message.sent", "lifecycle.changed", "message.clicked", "cart.added"):
+        EventType.objects.create(key=key)
+    with translation.override("en"):
+        assert event_types.deeds() == [("cart.added", "Put into the cart"), ("message.clicked", "Clicked a link")]
+
+
 def test_events_of_the_last_thirty_days_are_counted_by_type() -> None:
     ann = make_member()
     for days in (0, 1, 29, 30, 31):
