@@ -5,7 +5,8 @@ one before was slow counts with its delay. In each batch one event makes a membe
 soon as the batch is answered another connection asks for that tag until it sees it. A latency reaches from the moment
 at which the batch was due to be sent to the moment at which the tag was seen.
 
-The load, the probes, the web server and PostgreSQL share the machine.
+What the product's clock does every second and every two runs beside it, as in production: the sweep that evaluates
+what time alone turns, and the folding of bitmaps. The load, the probes, the web server and PostgreSQL share the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
 
@@ -31,9 +32,10 @@ from benchmarks.realtime_plan import BATCH, PROBE, RATE, TYPES, WORDS
 from members.models import EventType, Source
 from scrm.common import api_keys, clock
 from scrm.common.access import SYSTEM
+from scrm.common.bitmaps import folding
 from scrm.common.models import ApiKey
 from tags.models import Tag, TagGroup
-from tags.operations import automatic, watch_runs
+from tags.operations import automatic, watch_runs, watches
 
 SECONDS = int(os.environ.get("SECONDS", "60"))
 RULES = 50
@@ -53,16 +55,18 @@ def main(size: int) -> None:
     for table in ("members_member", "members_event", "members_membersummary", "tags_watchmember", "tags_watchflip"):
         rfm_benchmark.vacuum(table)
     probes = iter(people[::-1])
-    with intake.served("scrm.wsgi:application") as port:
+    folding.fold_everything()
+    with intake.served("scrm.wsgi:application") as port, Clock() as ticks:
         drive(port, secret, people, probes, probe_tag, seconds=5)  # warms up
         rest = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
-        with rfm_running() as runs:
+        with RfmRuns() as runs:
             busy = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
     for name, found in (("at rest", rest), (f"beside {runs.count} RFM runs", busy)):
         print(
             f"{name}: {found['events_per_s']:,.0f} events/s, {found['batches']:,} batches of {BATCH}, "
             f"p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, longest {found['longest']:.1f} ms"
         )
+    print(f"meanwhile {ticks.swept:,} answers were swept and {ticks.folded:,} members folded into bitmaps")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {size:,} members, {enabled} rules enabled")
     clean()
     figures = {
@@ -187,15 +191,53 @@ def drive(
     return answer
 
 
-class rfm_running:  # noqa: N801  # reads as a statement
-    """Full RFM runs one after another for as long as the block lasts."""
+class Beside:
+    """Work in a thread of its own for as long as the block lasts; what it raises is raised when the block ends."""
 
-    def __enter__(self) -> rfm_running:
-        self.count = 0
+    def __enter__(self) -> Self:
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run)
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self._guarded)
         self.thread.start()
         return self
+
+    def _guarded(self) -> None:
+        try:
+            self.run()
+        except BaseException as error:
+            self.failure = error
+        finally:
+            connection.close()
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+
+class Clock(Beside):
+    """The ticks of the product's clock that follow facts (`scrm/schedule.py`)."""
+
+    swept = folded = 0
+
+    def run(self) -> None:
+        for tick in itertools.count():
+            if self.stop.wait(1.0):
+                return
+            while done := watches.sweep(now=clock.now()):
+                self.swept += done
+            if tick % 2:
+                self.folded += folding.fold_everything()
+
+
+class RfmRuns(Beside):
+    """Full RFM runs one after another."""
+
+    count = 0
 
     def run(self) -> None:
         model = rfm_models.ensure_default()
@@ -204,11 +246,6 @@ class rfm_running:  # noqa: N801  # reads as a statement
             # Every other run looks a week back, so that each publication has scores to change.
             rfm.run(model_id=model.pk, as_of=day - timedelta(days=7 * (self.count % 2)), actor=SYSTEM)
             self.count += 1
-        connection.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self.thread.join()
 
 
 def clean() -> None:

@@ -58,6 +58,7 @@ def settle(ids: Sequence[int], parts: Sequence[Part], *, bounded: bool) -> str:
     (timestamptz arrays as text) of the members' new events.
     """
     asked = f"%(members)s::bigint[], {columns.named('places')}"
+    times = "%(since)s::timestamptz[], %(until)s::timestamptz[]"
     if bounded:
         return _SETTLE.format(
             ids=_list(ids),
@@ -66,7 +67,7 @@ def settle(ids: Sequence[int], parts: Sequence[Part], *, bounded: bool) -> str:
             weight=_chosen([part.weight for part in parts]),
             bound=_chosen([part.bound or "NULL" for part in parts]),
             monotone=_chosen([str(part.monotone).upper() for part in parts]),
-            asked=f"unnest({asked}, %(since)s::timestamptz[], %(until)s::timestamptz[]) AS t (id, places, since, until)",
+            asked=f"unnest({asked}, {times}) AS t (id, places, since, until)",
             # What new events do not bring forward stays as it is, unseen.
             due_at=f"CASE WHEN a.bound_at IS DISTINCT FROM 'infinity' THEN {_DUE_AT} END",
             flip_at=_FLIP_AFTER_EVENTS,
