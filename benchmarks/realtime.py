@@ -1,16 +1,18 @@
 """Accept → tag visible: 2,000 events a second over HTTP for a minute with 50 tag rules, at rest and beside RFM runs.
 
-Events go in batches to the product's own route behind granian, on an open schedule: a batch that is late because the
-one before was slow counts with its delay. In each batch one event makes a member fulfil a rule for the first time; as
-soon as the batch is answered another connection asks for that tag until it sees it. A latency reaches from the moment
-at which the batch was due to be sent to the moment at which the tag was seen.
+Events go in batches, of 50 and then of 25, to the product's own route behind granian, on an open schedule: a batch
+that is late because the one before was slow counts with its delay. In each batch one event makes a member fulfil a
+rule for the first time; as soon as the batch is answered another connection asks for that tag until it sees it. A
+latency reaches from the moment at which the batch was due to be sent to the moment at which the tag was seen.
 
 What the product's clock does every second and every two runs beside it, as in production: the sweep that evaluates
-what time alone turns, and the folding of bitmaps. The load, the probes, the web server and PostgreSQL share the machine.
+what time alone turns, and the folding of bitmaps. The load, the probes, the web server and PostgreSQL share the
+machine.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -28,7 +31,7 @@ from django.db import connection
 from analytics.operations import rfm, rfm_models
 from benchmarks import intake
 from benchmarks import rfm as rfm_benchmark
-from benchmarks.realtime_plan import BATCH, PROBE, RATE, TYPES, WORDS
+from benchmarks.realtime_plan import BATCHES, PROBE, RATE, TYPES, WORDS
 from members.models import EventType, Source
 from scrm.common import api_keys, clock
 from scrm.common.access import SYSTEM
@@ -38,6 +41,7 @@ from tags.models import Tag, TagGroup
 from tags.operations import automatic, watch_runs, watches
 
 SECONDS = int(os.environ.get("SECONDS", "60"))
+WARM_UP = 5  # seconds
 RULES = 50
 ACTIVE = 50_000  # members who are browsing
 HISTORY = 20  # events that each of them left behind in the ten days before
@@ -57,19 +61,27 @@ def main(size: int) -> None:
     probes = iter(people[::-1])
     folding.fold_everything()
     with intake.served("scrm.wsgi:application") as port, Clock() as ticks:
-        drive(port, secret, people, probes, probe_tag, seconds=5)  # warms up
-        rest = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
-        with RfmRuns() as runs:
-            busy = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
-    for name, found in (("at rest", rest), (f"beside {runs.count} RFM runs", busy)):
-        print(
-            f"{name}: {found['events_per_s']:,.0f} events/s, {found['batches']:,} batches of {BATCH}, "
-            f"p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, longest {found['longest']:.1f} ms"
-        )
+        send = functools.partial(drive, port, secret, people, probes, probe_tag)
+        send(batch=BATCHES[0], seconds=WARM_UP)
+        figures: dict[str, Any] = {f"batches_of_{batch}": measure(send, batch) for batch in BATCHES}
     print(f"meanwhile {ticks.swept:,} answers were swept and {ticks.folded:,} members folded into bitmaps")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {size:,} members, {enabled} rules enabled")
     clean()
-    figures = {
+    figures |= {"rules": enabled, "active_members": ACTIVE, "members": size}
+    print("BENCH " + json.dumps({"name": "realtime", "ratios": {}, "figures": figures}))
+
+
+def measure(send: Callable[..., dict[str, float]], batch: int) -> dict[str, Any]:
+    """Send in batches of this size, at rest and then beside RFM runs."""
+    rest = send(batch=batch, seconds=SECONDS)
+    with RfmRuns() as runs:
+        busy = send(batch=batch, seconds=SECONDS)
+    for name, found in (("at rest", rest), (f"beside {runs.count} RFM runs", busy)):
+        print(
+            f"{name}: {found['events_per_s']:,.0f} events/s, {found['batches']:,} batches of {batch}, "
+            f"p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, longest {found['longest']:.1f} ms"
+        )
+    return {
         "events_per_s": round(rest["events_per_s"]),
         "p50_ms": round(rest["p50"], 1),
         "p99_ms": round(rest["p99"], 1),
@@ -78,12 +90,7 @@ def main(size: int) -> None:
         "p99_ms_during_rfm": round(busy["p99"], 1),
         "events_per_s_during_rfm": round(busy["events_per_s"]),
         "rfm_runs": runs.count,
-        "rules": enabled,
-        "batch": BATCH,
-        "active_members": ACTIVE,
-        "members": size,
     }
-    print("BENCH " + json.dumps({"name": "realtime", "ratios": {}, "figures": figures}))
 
 
 def prepare() -> list[tuple[str, int]]:
@@ -91,7 +98,7 @@ def prepare() -> list[tuple[str, int]]:
     Source.objects.get_or_create(key="bench")
     for key in (*TYPES, PROBE):
         EventType.objects.get_or_create(key=key)
-    probes = (2 * SECONDS + 5) * RATE // BATCH + 1_000
+    probes = sum((2 * SECONDS + WARM_UP) * RATE // batch for batch in BATCHES)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -163,12 +170,13 @@ def make_rules() -> tuple[int, int]:
 
 
 def drive(
-    port: int, secret: str, people: list[tuple[str, int]], probes: Any, probe_tag: int, *, seconds: int
+    port: int, secret: str, people: list[tuple[str, int]], probes: Any, probe_tag: int, *, batch: int, seconds: int
 ) -> dict[str, float]:
     """Send for so long, from a process of its own, and sum up what it saw."""
-    count = seconds * RATE // BATCH
+    count = seconds * RATE // batch
     plan = {
         "port": port,
+        "batch": batch,
         "secret": secret,
         "people": [name for name, _ in people[:ACTIVE]],
         "probes": list(itertools.islice(probes, count)),
