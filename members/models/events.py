@@ -53,6 +53,8 @@ class Event(models.Model):
         ]
         indexes = [
             models.Index(fields=["member", "-occurred_at"], name="event_of_member"),
+            # What conditions ask of a member: how often, when last. One who browses much has few of most types.
+            models.Index(fields=["member", "type", "-occurred_at"], name="event_of_type"),
             # Entries into and exits from each segment, counted by day. Their message id is "segment.entered:5:…".
             models.Index(
                 models.Func("message_id", models.Value(":"), models.Value(2), function="split_part"),
