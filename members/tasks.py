@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import exports, imports
+from members.operations import exports, imports, points_due
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.jobs import Progress
@@ -36,3 +36,8 @@ def run_member_export(_job_id: int, progress: Progress) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def remove_old_import_files(**_: Any) -> None:
     imports.remove_old(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def book_due_points(**_: Any) -> None:
+    points_due.book_due(now=clock.now())

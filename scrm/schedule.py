@@ -16,6 +16,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-campaign-chunks": {"task": "campaigns.tasks.sweep", "schedule": 5.0},
     # A tick that found its work done by the one before costs one look into an index.
     "sweep-watches": {"task": "tags.tasks.sweep_watches", "schedule": 1.0},
+    # Lots become available or expire, holds time out; balances are right at read time without it.
+    "book-due-points": {"task": "members.tasks.book_due_points", "schedule": 2.0, "options": {"expires": 10}},
     "lapse-tags": {"task": "tags.tasks.lapse_tags", "schedule": 30.0},
     # Ten minutes to the hour, so that the last count of a shop day is close to its end.
     "count-tags": {"task": "tags.tasks.count_tags", "schedule": crontab(minute="50")},

@@ -2,11 +2,13 @@ from .attributes import Attribute
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
 from .events import Event, EventType
+from .grants import Grant
 from .identities import Identity, MergeCandidate
 from .imports import ImportMapping
 from .members import Member, MemberSummary
 from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
+from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
 
 __all__ = [
     "Attribute",
@@ -14,6 +16,7 @@ __all__ = [
     "ConsentEntry",
     "Event",
     "EventType",
+    "Grant",
     "Identity",
     "ImportMapping",
     "Member",
@@ -22,6 +25,12 @@ __all__ = [
     "Order",
     "OrderLine",
     "OrderNumber",
+    "PointsAccount",
+    "PointsAllocation",
+    "PointsCurrency",
+    "PointsEntry",
+    "PointsHold",
+    "PointsLot",
     "Product",
     "Refund",
     "Region",

@@ -56,6 +56,11 @@ class Permission(models.TextChoices):
     CAMPAIGNS_VIEW = "campaigns.view", _("See campaigns")
     CAMPAIGNS_EDIT = "campaigns.edit", _("Prepare campaigns")
     CAMPAIGNS_SEND = "campaigns.send", _("Start and stop campaigns")
+    LOYALTY_VIEW = "loyalty.view", _("See points, tiers, benefits and tasks")
+    LOYALTY_MANAGE = "loyalty.manage", _("Configure points, tiers, benefits and tasks")
+    POINTS_WRITE = "points.write", _("Book points")
+    POINTS_ADJUST = "points.adjust", _("Adjust points by hand, and approve adjustments")
+    BENEFITS_REDEEM = "benefits.redeem", _("Redeem benefits")
     AUDIT_VIEW = "audit.view", _("Read the audit log")
     SETTINGS = "settings", _("Manage users, keys and settings")
 
@@ -67,10 +72,15 @@ _VIEWS = {
     Permission.SEGMENTS_VIEW,
     Permission.ANALYTICS_VIEW,
     Permission.CAMPAIGNS_VIEW,
+    Permission.LOYALTY_VIEW,
 }
+# What the programme costs is decided by administrators; systems book points with keys of their own.
+_ADMINISTRATORS = {
+    Permission.SETTINGS, Permission.AUDIT_VIEW, Permission.LOYALTY_MANAGE, Permission.POINTS_WRITE,
+}  # fmt: skip
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
-    Role.OPERATOR: frozenset(set(Permission) - {Permission.SETTINGS, Permission.AUDIT_VIEW}),
+    Role.OPERATOR: frozenset(set(Permission) - _ADMINISTRATORS),
     Role.STORE_STAFF: frozenset(
         {
             Permission.HOME,
@@ -78,6 +88,8 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
             Permission.MEMBERS_EDIT,
             Permission.TAGS_VIEW,
             Permission.TAGS_EDIT,
+            Permission.LOYALTY_VIEW,
+            Permission.BENEFITS_REDEEM,
         }
     ),
     Role.AUDITOR: frozenset(_VIEWS | {Permission.AUDIT_VIEW}),

@@ -39,6 +39,10 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
         ],
     ),
     (
+        _("Membership"),
+        [],
+    ),
+    (
         _("Insight"),
         [
             Item(_("RFM"), "rfm", icon="grid-dots", permission=Permission.ANALYTICS_VIEW),

@@ -1,0 +1,701 @@
+from django.db import migrations
+
+_FUNCTIONS = """
+-- The answer of every movement.
+CREATE TYPE points_answer AS (
+    number bigint, duplicate boolean, booked bigint, pending bigint, available bigint, held bigint
+);
+
+-- Book one entry: moves the balances of `a`, numbers and writes the row. `a` is written back by the caller.
+CREATE FUNCTION points_append(
+    a members_pointsaccount, p_kind text, p_debit text, p_credit text, p_amount bigint, p_transaction bigint,
+    p_reference text, p_source text, p_reason text, p_detail jsonb, p_occurred timestamptz, p_now timestamptz
+) RETURNS members_pointsaccount LANGUAGE plpgsql AS $$
+BEGIN
+    a.last_number := a.last_number + 1;
+    IF p_debit = 'available' THEN a.available := a.available - p_amount;
+    ELSIF p_debit = 'pending' THEN a.pending := a.pending - p_amount;
+    ELSIF p_debit = 'held' THEN a.held := a.held - p_amount;
+    END IF;
+    IF p_credit = 'available' THEN a.available := a.available + p_amount;
+    ELSIF p_credit = 'pending' THEN a.pending := a.pending + p_amount;
+    ELSIF p_credit = 'held' THEN a.held := a.held + p_amount;
+    END IF;
+    INSERT INTO members_pointsentry (
+        member_id, currency_id, number, transaction, kind, debit, credit, amount, available_after,
+        reference, source, reason, detail, actor, occurred_at, booked_at
+    ) VALUES (
+        a.member_id, a.currency_id, a.last_number, COALESCE(p_transaction, a.last_number), p_kind, p_debit, p_credit,
+        p_amount, a.available, p_reference, COALESCE(p_source, ''), COALESCE(p_reason, ''), COALESCE(p_detail, '{}'),
+        COALESCE(NULLIF(current_setting('scrm.actor', true), ''), 'system'), p_occurred, p_now
+    );
+    RETURN a;
+END $$;
+
+-- Take up to `p_amount` from the free part of available lots, what expires first first; of one source when given.
+CREATE FUNCTION points_consume(p_member bigint, p_currency bigint, p_entry bigint, p_amount bigint, p_source text)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    l record;
+    rest bigint := p_amount;
+    part bigint;
+BEGIN
+    IF p_amount <= 0 THEN RETURN 0; END IF;
+    FOR l IN
+        SELECT number, remaining - held AS free FROM members_pointslot
+        WHERE member_id = p_member AND currency_id = p_currency AND remaining > 0 AND active AND remaining > held
+          AND (p_source IS NULL OR source = p_source)
+        ORDER BY expires_at, earned_at, number
+    LOOP
+        part := LEAST(rest, l.free);
+        UPDATE members_pointslot SET remaining = remaining - part
+        WHERE member_id = p_member AND currency_id = p_currency AND number = l.number;
+        INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, taken)
+        VALUES (p_member, p_currency, p_entry, l.number, p_entry, part);
+        rest := rest - part;
+        EXIT WHEN rest = 0;
+    END LOOP;
+    RETURN p_amount - rest;
+END $$;
+
+-- Give what a hold reserves and does not post back to its lots. Those that expired meanwhile get the days of grace.
+CREATE FUNCTION points_unreserve(
+    p_member bigint, p_currency bigint, p_entry bigint, p_hold bigint, p_amount bigint, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    l record;
+    rest bigint := p_amount;
+    part bigint;
+    grace int := (SELECT grace_days FROM members_pointscurrency WHERE id = p_currency);
+BEGIN
+    FOR l IN
+        SELECT r.lot, r.reserved, t.expires_at FROM (
+            SELECT x.lot, sum(x.reserved)::bigint AS reserved FROM members_pointsallocation x
+            WHERE x.member_id = p_member AND x.currency_id = p_currency
+              AND (x.entry = p_hold OR x.origin = p_hold AND x.origin <> x.entry)
+            GROUP BY x.lot
+        ) r JOIN members_pointslot t ON t.member_id = p_member AND t.currency_id = p_currency AND t.number = r.lot
+        WHERE r.reserved > 0 ORDER BY t.expires_at DESC, t.earned_at DESC, t.number DESC
+    LOOP
+        part := LEAST(rest, l.reserved);
+        EXIT WHEN part = 0;
+        UPDATE members_pointslot
+        SET held = held - part,
+            expires_at = CASE WHEN expires_at <= p_now AND grace > 0 THEN p_now + grace * interval '1 day'
+                              ELSE expires_at END
+        WHERE member_id = p_member AND currency_id = p_currency AND number = l.lot;
+        INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, reserved)
+        VALUES (p_member, p_currency, p_entry, l.lot, p_hold, -part);
+        rest := rest - part;
+    END LOOP;
+    IF rest <> 0 THEN RAISE EXCEPTION 'hold % reserves less than it says', p_hold; END IF;
+END $$;
+
+-- The next instant at which time alone changes the balances.
+CREATE FUNCTION points_next_due(a members_pointsaccount) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT LEAST(
+        (SELECT min(expires_at) FROM members_pointshold
+         WHERE member_id = a.member_id AND currency_id = a.currency_id AND state = 'open'),
+        (SELECT min(CASE WHEN active THEN expires_at ELSE activates_at END) FROM members_pointslot
+         WHERE member_id = a.member_id AND currency_id = a.currency_id AND remaining > held),
+        CASE WHEN a.idle_at IS NOT NULL AND EXISTS (
+            SELECT 1 FROM members_pointslot
+            WHERE member_id = a.member_id AND currency_id = a.currency_id AND remaining > held AND active
+        ) THEN a.idle_at END
+    )
+$$;
+
+-- Book what time has brought by `p_now`: holds time out, lots become available, lots expire. Writes the account.
+CREATE FUNCTION points_settle(a members_pointsaccount, p_now timestamptz)
+RETURNS members_pointsaccount LANGUAGE plpgsql AS $$
+DECLARE
+    h record;
+    l record;
+    owed bigint;
+BEGIN
+    FOR h IN
+        SELECT number, amount, reference, expires_at FROM members_pointshold
+        WHERE member_id = a.member_id AND currency_id = a.currency_id AND state = 'open' AND expires_at <= p_now
+        ORDER BY expires_at, number
+    LOOP
+        owed := GREATEST(-a.available, 0);
+        a := points_append(a, 'release', 'held', 'available', h.amount, NULL, h.reference, '', '', '{"timeout": true}',
+                           h.expires_at, p_now);
+        PERFORM points_unreserve(a.member_id, a.currency_id, a.last_number, h.number, h.amount, h.expires_at);
+        PERFORM points_consume(a.member_id, a.currency_id, a.last_number, LEAST(owed, h.amount), NULL);
+        UPDATE members_pointshold SET state = 'timed_out', resolved_at = p_now
+        WHERE member_id = a.member_id AND currency_id = a.currency_id AND number = h.number;
+    END LOOP;
+    FOR l IN
+        SELECT number, remaining, activates_at, source FROM members_pointslot
+        WHERE member_id = a.member_id AND currency_id = a.currency_id AND remaining > 0 AND NOT active
+          AND activates_at <= p_now
+        ORDER BY activates_at, number
+    LOOP
+        owed := GREATEST(-a.available, 0);
+        UPDATE members_pointslot SET active = true
+        WHERE member_id = a.member_id AND currency_id = a.currency_id AND number = l.number;
+        a := points_append(a, 'activate', 'pending', 'available', l.remaining, NULL, 'lot:' || l.number, l.source, '',
+                           '{}', l.activates_at, p_now);
+        PERFORM points_consume(a.member_id, a.currency_id, a.last_number, LEAST(owed, l.remaining), NULL);
+    END LOOP;
+    FOR l IN
+        SELECT number, remaining - held AS free, LEAST(expires_at, a.idle_at) AS at, source FROM members_pointslot
+        WHERE member_id = a.member_id AND currency_id = a.currency_id AND remaining > held AND active
+          AND LEAST(expires_at, a.idle_at) <= p_now
+        ORDER BY 3, number
+    LOOP
+        a := points_append(a, 'expire', 'available', 'expired', l.free, NULL,
+                           'lot:' || l.number || '@' || extract(epoch FROM l.at)::bigint || '/' || a.last_number + 1,
+                           l.source, '', '{}', l.at, p_now);
+        UPDATE members_pointslot SET remaining = remaining - l.free
+        WHERE member_id = a.member_id AND currency_id = a.currency_id AND number = l.number;
+        INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, taken)
+        VALUES (a.member_id, a.currency_id, a.last_number, l.number, a.last_number, l.free);
+    END LOOP;
+    a.due_at := points_next_due(a);
+    PERFORM points_store(a);
+    RETURN a;
+END $$;
+
+CREATE FUNCTION points_store(a members_pointsaccount) RETURNS void LANGUAGE sql AS $$
+    UPDATE members_pointsaccount
+    SET pending = a.pending, available = a.available, held = a.held, last_number = a.last_number, due_at = a.due_at,
+        idle_at = a.idle_at
+    WHERE member_id = a.member_id AND currency_id = a.currency_id
+$$;
+
+-- The account, made when missing, locked until the transaction ends, with everything that is due booked.
+-- Locks in the order of everybody who writes: the member's summary, then the account.
+CREATE FUNCTION points_account(p_member bigint, p_currency bigint, p_now timestamptz)
+RETURNS members_pointsaccount LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount;
+BEGIN
+    PERFORM 1 FROM members_membersummary WHERE member_id = p_member FOR NO KEY UPDATE;
+    SELECT * INTO a FROM members_pointsaccount
+    WHERE member_id = p_member AND currency_id = p_currency FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        IF NOT EXISTS (SELECT 1 FROM members_member WHERE id = p_member AND status = 'active') THEN
+            RAISE EXCEPTION 'no such member' USING ERRCODE = 'LP011';
+        END IF;
+        INSERT INTO members_pointsaccount (member_id, currency_id) VALUES (p_member, p_currency)
+        ON CONFLICT DO NOTHING;
+        SELECT * INTO a FROM members_pointsaccount
+        WHERE member_id = p_member AND currency_id = p_currency FOR NO KEY UPDATE;
+    END IF;
+    IF a.due_at <= p_now THEN a := points_settle(a, p_now); END IF;
+    RETURN a;
+END $$;
+
+-- The earlier booking of the same kind and reference. Another amount under it is refused.
+CREATE FUNCTION points_known(a members_pointsaccount, p_kinds text[], p_reference text, p_amount bigint)
+RETURNS points_answer LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    e record;
+    r points_answer;
+BEGIN
+    SELECT number, amount, COALESCE((detail ->> 'asked')::bigint, amount) AS asked INTO e FROM members_pointsentry
+    WHERE member_id = a.member_id AND currency_id = a.currency_id AND kind = ANY(p_kinds)
+      AND reference = p_reference AND transaction = number
+    LIMIT 1;
+    IF FOUND THEN
+        IF e.asked <> p_amount THEN
+            RAISE EXCEPTION 'the reference was used for another amount' USING ERRCODE = 'LP003', DETAIL = e.asked::text;
+        END IF;
+        r.number := e.number;
+        r.duplicate := true;
+        SELECT sum(amount) INTO r.booked FROM members_pointsentry
+        WHERE member_id = a.member_id AND currency_id = a.currency_id AND transaction = e.number
+          AND number BETWEEN e.number AND e.number + 2;
+        r.pending := a.pending;
+        r.available := a.available;
+        r.held := a.held;
+    END IF;
+    RETURN r;
+END $$;
+
+CREATE FUNCTION points_checked(a members_pointsaccount, p_amount bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_amount IS NULL OR p_amount < 1 OR p_amount > 1000000000000 THEN
+        RAISE EXCEPTION 'amount out of range' USING ERRCODE = 'LP010';
+    END IF;
+    IF a.closed_at IS NOT NULL THEN RAISE EXCEPTION 'the account was moved' USING ERRCODE = 'LP011'; END IF;
+END $$;
+
+-- Credit. `p_kind` is earn (from issued), adjust (from adjusted) or move (from moved).
+-- Points are pending until `p_activates`. Arrears are repaid first.
+CREATE FUNCTION points_earn(
+    p_member bigint, p_currency bigint, p_amount bigint, p_kind text, p_reference text, p_source text,
+    p_occurred timestamptz, p_activates timestamptz, p_expires timestamptz, p_reason text, p_detail jsonb,
+    p_now timestamptz
+) RETURNS points_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount := points_account(p_member, p_currency, p_now);
+    r points_answer;
+    owed bigint := GREATEST(-a.available, 0);
+    now_available boolean := p_activates <= p_now;
+    idle int;
+BEGIN
+    r := points_known(a, ARRAY[p_kind], p_reference, p_amount);
+    IF r.number IS NOT NULL THEN RETURN r; END IF;
+    PERFORM points_checked(a, p_amount);
+    a := points_append(
+        a, p_kind, CASE p_kind WHEN 'adjust' THEN 'adjusted' WHEN 'move' THEN 'moved' ELSE 'issued' END,
+        CASE WHEN now_available THEN 'available' ELSE 'pending' END,
+        p_amount, NULL, p_reference, p_source, p_reason, p_detail, p_occurred, p_now
+    );
+    INSERT INTO members_pointslot (
+        member_id, currency_id, number, earned, remaining, active, earned_at, activates_at, expires_at, source
+    ) VALUES (
+        p_member, p_currency, a.last_number, p_amount, p_amount, now_available, p_occurred, p_activates, p_expires,
+        COALESCE(p_source, '')
+    );
+    IF now_available THEN
+        PERFORM points_consume(p_member, p_currency, a.last_number, LEAST(owed, p_amount), NULL);
+    END IF;
+    r.number := a.last_number;
+    SELECT expiry_count INTO idle FROM members_pointscurrency WHERE id = p_currency AND expiry = 'inactivity';
+    a.idle_at := p_now + idle * interval '1 day';
+    a.due_at := LEAST(a.due_at, CASE WHEN now_available THEN p_expires ELSE p_activates END, a.idle_at);
+    -- A fact that comes so late that its points have expired by now.
+    IF a.due_at <= p_now THEN a := points_settle(a, p_now);
+    ELSE PERFORM points_store(a);
+    END IF;
+    r.duplicate := false;
+    r.booked := p_amount;
+    r.pending := a.pending;
+    r.available := a.available;
+    r.held := a.held;
+    RETURN r;
+END $$;
+
+-- Debit of what is available. `p_kind` is spend (to redeemed), adjust (to adjusted) or move (to moved).
+CREATE FUNCTION points_spend(
+    p_member bigint, p_currency bigint, p_amount bigint, p_kind text, p_reference text, p_source text,
+    p_reason text, p_detail jsonb, p_now timestamptz
+) RETURNS points_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount := points_account(p_member, p_currency, p_now);
+    c record;
+    r points_answer;
+BEGIN
+    r := points_known(a, ARRAY[p_kind], p_reference, p_amount);
+    IF r.number IS NOT NULL THEN RETURN r; END IF;
+    PERFORM points_checked(a, p_amount);
+    SELECT spendable, CASE WHEN expiry = 'inactivity' THEN expiry_count END AS idle INTO c
+    FROM members_pointscurrency WHERE id = p_currency;
+    IF p_kind = 'spend' AND NOT c.spendable THEN
+        RAISE EXCEPTION 'this currency cannot be spent' USING ERRCODE = 'LP009';
+    END IF;
+    IF a.available < 0 THEN RAISE EXCEPTION 'in arrears' USING ERRCODE = 'LP002', DETAIL = (-a.available)::text; END IF;
+    IF a.available < p_amount THEN
+        RAISE EXCEPTION 'not enough points' USING ERRCODE = 'LP001', DETAIL = a.available::text;
+    END IF;
+    a := points_append(
+        a, p_kind, 'available', CASE p_kind WHEN 'adjust' THEN 'adjusted' WHEN 'move' THEN 'moved' ELSE 'redeemed' END,
+        p_amount, NULL, p_reference, p_source, p_reason, p_detail, p_now, p_now
+    );
+    IF points_consume(p_member, p_currency, a.last_number, p_amount, NULL) <> p_amount THEN
+        RAISE EXCEPTION 'lots and balance of member % differ', p_member;
+    END IF;
+    IF p_kind = 'spend' THEN
+        a.idle_at := p_now + c.idle * interval '1 day';
+        a.due_at := LEAST(a.due_at, a.idle_at);
+    END IF;
+    PERFORM points_store(a);
+    r.number := a.last_number;
+    r.duplicate := false;
+    r.booked := p_amount;
+    r.pending := a.pending;
+    r.available := a.available;
+    r.held := a.held;
+    RETURN r;
+END $$;
+
+-- Set points aside until `p_expires`.
+CREATE FUNCTION points_hold(
+    p_member bigint, p_currency bigint, p_amount bigint, p_reference text, p_source text, p_expires timestamptz,
+    p_reason text, p_now timestamptz
+) RETURNS points_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount := points_account(p_member, p_currency, p_now);
+    r points_answer;
+    l record;
+    rest bigint := p_amount;
+    part bigint;
+BEGIN
+    r := points_known(a, ARRAY['hold'], p_reference, p_amount);
+    IF r.number IS NOT NULL THEN RETURN r; END IF;
+    PERFORM points_checked(a, p_amount);
+    IF NOT (SELECT spendable FROM members_pointscurrency WHERE id = p_currency) THEN
+        RAISE EXCEPTION 'this currency cannot be spent' USING ERRCODE = 'LP009';
+    END IF;
+    IF a.available < 0 THEN RAISE EXCEPTION 'in arrears' USING ERRCODE = 'LP002', DETAIL = (-a.available)::text; END IF;
+    IF a.available < p_amount THEN
+        RAISE EXCEPTION 'not enough points' USING ERRCODE = 'LP001', DETAIL = a.available::text;
+    END IF;
+    a := points_append(a, 'hold', 'available', 'held', p_amount, NULL, p_reference, p_source, p_reason, '{}', p_now, p_now);
+    FOR l IN
+        SELECT number, remaining - held AS free FROM members_pointslot
+        WHERE member_id = p_member AND currency_id = p_currency AND remaining > 0 AND active AND remaining > held
+        ORDER BY expires_at, earned_at, number
+    LOOP
+        part := LEAST(rest, l.free);
+        UPDATE members_pointslot SET held = held + part
+        WHERE member_id = p_member AND currency_id = p_currency AND number = l.number;
+        INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, reserved)
+        VALUES (p_member, p_currency, a.last_number, l.number, a.last_number, part);
+        rest := rest - part;
+        EXIT WHEN rest = 0;
+    END LOOP;
+    IF rest <> 0 THEN RAISE EXCEPTION 'lots and balance of member % differ', p_member; END IF;
+    INSERT INTO members_pointshold (member_id, currency_id, number, reference, amount, expires_at)
+    VALUES (p_member, p_currency, a.last_number, p_reference, p_amount, p_expires);
+    a.due_at := LEAST(a.due_at, p_expires);
+    PERFORM points_store(a);
+    r.number := a.last_number;
+    r.duplicate := false;
+    r.booked := p_amount;
+    r.pending := a.pending;
+    r.available := a.available;
+    r.held := a.held;
+    RETURN r;
+END $$;
+
+-- Resolve a hold: spend `p_amount` of it and release the rest; 0 voids it.
+CREATE FUNCTION points_resolve(
+    p_member bigint, p_currency bigint, p_reference text, p_amount bigint, p_reason text, p_detail jsonb,
+    p_now timestamptz
+) RETURNS points_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount := points_account(p_member, p_currency, p_now);
+    h members_pointshold;
+    r points_answer;
+    l record;
+    rest bigint := p_amount;
+    part bigint;
+    owed bigint;
+BEGIN
+    SELECT * INTO h FROM members_pointshold
+    WHERE member_id = p_member AND currency_id = p_currency AND reference = p_reference;
+    IF NOT FOUND THEN RAISE EXCEPTION 'no such hold' USING ERRCODE = 'LP004'; END IF;
+    IF p_amount < 0 OR p_amount > h.amount THEN
+        RAISE EXCEPTION 'more than was held' USING ERRCODE = 'LP006', DETAIL = h.amount::text;
+    END IF;
+    IF h.state <> 'open' THEN
+        IF (h.state = 'posted' AND h.posted = p_amount) OR (h.state IN ('voided', 'timed_out') AND p_amount = 0) THEN
+            r.number := h.number;
+            SELECT number INTO r.number FROM members_pointsentry
+            WHERE member_id = p_member AND currency_id = p_currency AND kind IN ('post', 'release')
+              AND reference = p_reference AND transaction = number ORDER BY number LIMIT 1;
+            r.duplicate := true;
+            r.booked := p_amount;
+            r.pending := a.pending;
+            r.available := a.available;
+            r.held := a.held;
+            RETURN r;
+        END IF;
+        RAISE EXCEPTION 'the hold is resolved' USING ERRCODE = 'LP005', DETAIL = h.state;
+    END IF;
+    IF p_amount > 0 THEN
+        a := points_append(a, 'post', 'held', 'redeemed', p_amount, NULL, p_reference, '', p_reason, p_detail, p_now, p_now);
+        r.number := a.last_number;
+        FOR l IN
+            SELECT x.lot, x.reserved FROM members_pointsallocation x
+            JOIN members_pointslot t ON t.member_id = p_member AND t.currency_id = p_currency AND t.number = x.lot
+            WHERE x.member_id = p_member AND x.currency_id = p_currency AND x.entry = h.number
+            ORDER BY t.expires_at, t.earned_at, t.number
+        LOOP
+            part := LEAST(rest, l.reserved);
+            EXIT WHEN part = 0;
+            UPDATE members_pointslot SET remaining = remaining - part, held = held - part
+            WHERE member_id = p_member AND currency_id = p_currency AND number = l.lot;
+            INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, taken, reserved)
+            VALUES (p_member, p_currency, a.last_number, l.lot, h.number, part, -part);
+            rest := rest - part;
+        END LOOP;
+        IF rest <> 0 THEN RAISE EXCEPTION 'hold % reserves less than it says', h.number; END IF;
+    END IF;
+    IF p_amount < h.amount THEN
+        owed := GREATEST(-a.available, 0);
+        a := points_append(a, 'release', 'held', 'available', h.amount - p_amount, r.number, p_reference, '', p_reason,
+                           '{}', p_now, p_now);
+        PERFORM points_unreserve(p_member, p_currency, a.last_number, h.number, h.amount - p_amount, p_now);
+        PERFORM points_consume(p_member, p_currency, a.last_number, LEAST(owed, h.amount - p_amount), NULL);
+        r.number := COALESCE(r.number, a.last_number);
+    END IF;
+    UPDATE members_pointshold
+    SET state = CASE WHEN p_amount > 0 THEN 'posted' ELSE 'voided' END, posted = p_amount, resolved_at = p_now
+    WHERE member_id = p_member AND currency_id = p_currency AND number = h.number;
+    a := points_settle(a, p_now);
+    r.duplicate := false;
+    r.booked := p_amount;
+    r.pending := a.pending;
+    r.available := a.available;
+    r.held := a.held;
+    RETURN r;
+END $$;
+
+-- Give back spent points, into the lots they were taken from, last taken first. Arrears are repaid first.
+-- `p_spent` is the reference of the spending (or of the hold that was posted).
+CREATE FUNCTION points_refund(
+    p_member bigint, p_currency bigint, p_spent text, p_amount bigint, p_reference text, p_reason text,
+    p_detail jsonb, p_now timestamptz
+) RETURNS points_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount := points_account(p_member, p_currency, p_now);
+    r points_answer;
+    e record;
+    l record;
+    back bigint;
+    part bigint;
+    rest bigint := p_amount;
+    owed bigint := GREATEST(-a.available, 0);
+    grace int;
+BEGIN
+    r := points_known(a, ARRAY['refund'], p_reference, p_amount);
+    IF r.number IS NOT NULL THEN RETURN r; END IF;
+    PERFORM points_checked(a, p_amount);
+    SELECT number, amount, source INTO e FROM members_pointsentry
+    WHERE member_id = p_member AND currency_id = p_currency AND kind IN ('spend', 'post') AND reference = p_spent
+      AND transaction = number
+    LIMIT 1;
+    IF NOT FOUND THEN RAISE EXCEPTION 'nothing was spent under this reference' USING ERRCODE = 'LP008'; END IF;
+    SELECT COALESCE(-sum(taken), 0) INTO back FROM members_pointsallocation
+    WHERE member_id = p_member AND currency_id = p_currency AND origin = e.number AND origin <> entry AND taken < 0;
+    IF p_amount > e.amount - back THEN
+        RAISE EXCEPTION 'more than was spent' USING ERRCODE = 'LP007', DETAIL = (e.amount - back)::text;
+    END IF;
+    SELECT grace_days INTO grace FROM members_pointscurrency WHERE id = p_currency;
+    a := points_append(a, 'refund', 'redeemed', 'available', p_amount, NULL, p_reference, e.source, p_reason,
+                       COALESCE(p_detail, '{}') || jsonb_build_object('spent', p_spent), p_now, p_now);
+    FOR l IN
+        SELECT g.lot, g.taken FROM (
+            SELECT x.lot, sum(x.taken)::bigint AS taken FROM members_pointsallocation x
+            WHERE x.member_id = p_member AND x.currency_id = p_currency
+              AND (x.entry = e.number OR x.origin = e.number AND x.origin <> x.entry)
+            GROUP BY x.lot
+        ) g JOIN members_pointslot t ON t.member_id = p_member AND t.currency_id = p_currency AND t.number = g.lot
+        WHERE g.taken > 0 ORDER BY t.expires_at DESC, t.earned_at DESC, t.number DESC
+    LOOP
+        part := LEAST(rest, l.taken);
+        EXIT WHEN part = 0;
+        UPDATE members_pointslot
+        SET remaining = remaining + part,
+            expires_at = CASE WHEN expires_at <= p_now AND grace > 0 THEN p_now + grace * interval '1 day'
+                              ELSE expires_at END
+        WHERE member_id = p_member AND currency_id = p_currency AND number = l.lot;
+        INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, taken)
+        VALUES (p_member, p_currency, a.last_number, l.lot, e.number, -part);
+        rest := rest - part;
+    END LOOP;
+    IF rest <> 0 THEN RAISE EXCEPTION 'spending % took less than it says', e.number; END IF;
+    r.number := a.last_number;
+    PERFORM points_consume(p_member, p_currency, a.last_number, LEAST(owed, p_amount), NULL);
+    a := points_settle(a, p_now);
+    r.duplicate := false;
+    r.booked := p_amount;
+    r.pending := a.pending;
+    r.available := a.available;
+    r.held := a.held;
+    RETURN r;
+END $$;
+
+-- Take back what a source earned: pending points first, then what is left of its lots, then by policy other points,
+-- then into arrears. Answers in `booked` how much was taken back.
+CREATE FUNCTION points_reverse(
+    p_member bigint, p_currency bigint, p_source text, p_amount bigint, p_reference text, p_reason text,
+    p_detail jsonb, p_occurred timestamptz, p_now timestamptz
+) RETURNS points_answer LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount := points_account(p_member, p_currency, p_now);
+    r points_answer;
+    l record;
+    policy text;
+    earned bigint;
+    reversed bigint;
+    rest bigint := p_amount;
+    part bigint;
+    from_pending bigint;
+    from_source bigint;
+    from_balance bigint;
+    more jsonb := COALESCE(p_detail, '{}') || jsonb_build_object('asked', p_amount);
+BEGIN
+    r := points_known(a, ARRAY['reverse'], p_reference, p_amount);
+    IF r.number IS NOT NULL THEN RETURN r; END IF;
+    PERFORM points_checked(a, p_amount);
+    SELECT COALESCE(sum(t.earned), 0) INTO earned FROM members_pointslot t
+    WHERE t.member_id = p_member AND t.currency_id = p_currency AND t.source = p_source AND p_source <> '';
+    SELECT COALESCE(sum(e.amount), 0) INTO reversed FROM members_pointsentry e
+    WHERE e.member_id = p_member AND e.currency_id = p_currency AND e.source = p_source AND e.kind = 'reverse';
+    IF p_amount > earned - reversed THEN
+        RAISE EXCEPTION 'more than was earned' USING ERRCODE = 'LP007', DETAIL = (earned - reversed)::text;
+    END IF;
+    SELECT reversal INTO policy FROM members_pointscurrency WHERE id = p_currency;
+    SELECT LEAST(rest, COALESCE(sum(t.remaining), 0)) INTO from_pending FROM members_pointslot t
+    WHERE t.member_id = p_member AND t.currency_id = p_currency AND t.source = p_source AND NOT t.active;
+    r.booked := 0;
+    IF from_pending > 0 THEN
+        a := points_append(a, 'reverse', 'pending', 'reversed', from_pending, NULL, p_reference, p_source, p_reason, more,
+                           p_occurred, p_now);
+        r.number := a.last_number;
+        part := from_pending;
+        FOR l IN
+            SELECT t.number, LEAST(t.remaining, part) AS most FROM members_pointslot t
+            WHERE t.member_id = p_member AND t.currency_id = p_currency AND t.source = p_source AND NOT t.active
+              AND t.remaining > 0
+            ORDER BY t.number
+        LOOP
+            EXIT WHEN part = 0;
+            UPDATE members_pointslot SET remaining = remaining - LEAST(l.most, part)
+            WHERE member_id = p_member AND currency_id = p_currency AND number = l.number;
+            INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, taken)
+            VALUES (p_member, p_currency, a.last_number, l.number, a.last_number, LEAST(l.most, part));
+            part := part - LEAST(l.most, part);
+        END LOOP;
+        rest := rest - from_pending;
+        r.booked := from_pending;
+    END IF;
+    IF rest > 0 AND policy <> 'pending_only' THEN
+        SELECT LEAST(rest, COALESCE(sum(t.remaining - t.held), 0)) INTO from_source FROM members_pointslot t
+        WHERE t.member_id = p_member AND t.currency_id = p_currency AND t.source = p_source AND t.active;
+        from_balance := CASE policy WHEN 'arrears' THEN rest - from_source
+                                    ELSE LEAST(rest - from_source, GREATEST(a.available, 0) - from_source) END;
+        IF from_source + from_balance > 0 THEN
+            part := GREATEST(LEAST(from_balance, GREATEST(a.available, 0) - from_source), 0);
+            a := points_append(a, 'reverse', 'available', 'reversed', from_source + from_balance, r.number, p_reference,
+                               p_source, p_reason, more, p_occurred, p_now);
+            r.number := COALESCE(r.number, a.last_number);
+            PERFORM points_consume(p_member, p_currency, a.last_number, from_source, p_source);
+            PERFORM points_consume_more(p_member, p_currency, a.last_number, part);
+            r.booked := r.booked + from_source + from_balance;
+        END IF;
+    END IF;
+    PERFORM points_store(a);
+    r.duplicate := false;
+    r.pending := a.pending;
+    r.available := a.available;
+    r.held := a.held;
+    RETURN r;
+END $$;
+
+-- The second taking of one entry: of a lot that it took from already the allocation is not there twice, because
+-- what is left of the source's lots is nothing.
+CREATE FUNCTION points_consume_more(p_member bigint, p_currency bigint, p_entry bigint, p_amount bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF points_consume(p_member, p_currency, p_entry, p_amount, NULL) <> p_amount THEN
+        RAISE EXCEPTION 'lots and balance of member % differ', p_member;
+    END IF;
+END $$;
+
+-- Credit many members at once, each at most once per call; arrays run in parallel. Members that are merged, erased or
+-- unknown are left out. Answers what was booked; a reference that was booked before is a duplicate.
+CREATE FUNCTION points_earn_many(
+    p_currency bigint, p_kind text, p_members bigint[], p_amounts bigint[], p_references text[], p_sources text[],
+    p_occurred timestamptz[], p_activates timestamptz[], p_expires timestamptz[], p_details text[], p_reason text,
+    p_now timestamptz
+) RETURNS TABLE (earning_member bigint, entry_number bigint, was_known boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    a members_pointsaccount;
+    owing bigint[];
+    idle int := (SELECT expiry_count FROM members_pointscurrency WHERE id = p_currency AND expiry = 'inactivity');
+BEGIN
+    IF EXISTS (SELECT 1 FROM unnest(p_amounts) AS x (amount) WHERE amount IS NULL OR amount NOT BETWEEN 1 AND 1000000000000)
+    THEN RAISE EXCEPTION 'amount out of range' USING ERRCODE = 'LP010';
+    END IF;
+    PERFORM 1 FROM members_membersummary s WHERE s.member_id = ANY(p_members) ORDER BY s.member_id FOR NO KEY UPDATE;
+    INSERT INTO members_pointsaccount (member_id, currency_id)
+    SELECT m.id, p_currency FROM members_member m
+    WHERE m.id = ANY(p_members) AND m.status = 'active' AND NOT EXISTS (
+        SELECT 1 FROM members_pointsaccount x WHERE x.member_id = m.id AND x.currency_id = p_currency)
+    ORDER BY m.id ON CONFLICT DO NOTHING;
+    PERFORM 1 FROM members_pointsaccount x WHERE x.member_id = ANY(p_members) AND x.currency_id = p_currency
+    ORDER BY x.member_id FOR NO KEY UPDATE;
+    FOR a IN
+        SELECT * FROM members_pointsaccount x
+        WHERE x.member_id = ANY(p_members) AND x.currency_id = p_currency AND x.due_at <= p_now
+    LOOP
+        PERFORM points_settle(a, p_now);
+    END LOOP;
+    owing := ARRAY(
+        SELECT x.member_id FROM members_pointsaccount x
+        WHERE x.member_id = ANY(p_members) AND x.currency_id = p_currency AND x.available < 0);
+    RETURN QUERY
+    WITH given AS MATERIALIZED (
+        SELECT g.*, x.available, x.last_number + 1 AS number, g.activates <= p_now AS at_once,
+               EXISTS (
+                   SELECT 1 FROM members_pointsentry e
+                   WHERE e.member_id = g.member_id AND e.currency_id = p_currency AND e.kind = p_kind
+                     AND e.reference = g.reference AND e.transaction = e.number
+               ) AS known
+        FROM unnest(p_members, p_amounts, p_references, p_sources, p_occurred, p_activates, p_expires, p_details)
+             AS g (member_id, amount, reference, source, occurred, activates, expires, detail)
+        JOIN members_pointsaccount x ON x.member_id = g.member_id AND x.currency_id = p_currency
+        WHERE x.closed_at IS NULL
+    ), entries AS (
+        INSERT INTO members_pointsentry (
+            member_id, currency_id, number, transaction, kind, debit, credit, amount, available_after, reference,
+            source, reason, detail, actor, occurred_at, booked_at
+        )
+        SELECT g.member_id, p_currency, g.number, g.number, p_kind,
+               CASE p_kind WHEN 'adjust' THEN 'adjusted' WHEN 'move' THEN 'moved' ELSE 'issued' END,
+               CASE WHEN g.at_once THEN 'available' ELSE 'pending' END, g.amount,
+               g.available + CASE WHEN g.at_once THEN g.amount ELSE 0 END, g.reference, COALESCE(g.source, ''),
+               COALESCE(p_reason, ''), COALESCE(g.detail, '{}')::jsonb,
+               COALESCE(NULLIF(current_setting('scrm.actor', true), ''), 'system'), g.occurred, p_now
+        FROM given g WHERE NOT g.known
+    ), lots AS (
+        INSERT INTO members_pointslot (
+            member_id, currency_id, number, earned, remaining, active, earned_at, activates_at, expires_at, source
+        )
+        SELECT g.member_id, p_currency, g.number, g.amount, g.amount, g.at_once, g.occurred, g.activates, g.expires,
+               COALESCE(g.source, '')
+        FROM given g WHERE NOT g.known
+    ), accounts AS (
+        UPDATE members_pointsaccount x
+        SET available = x.available + CASE WHEN g.at_once THEN g.amount ELSE 0 END,
+            pending = x.pending + CASE WHEN g.at_once THEN 0 ELSE g.amount END,
+            last_number = g.number,
+            idle_at = p_now + idle * interval '1 day',
+            due_at = LEAST(x.due_at, CASE WHEN g.at_once THEN g.expires ELSE g.activates END,
+                           p_now + idle * interval '1 day')
+        FROM given g WHERE NOT g.known AND x.member_id = g.member_id AND x.currency_id = p_currency
+    )
+    SELECT g.member_id, CASE WHEN NOT g.known THEN g.number END, g.known FROM given g;
+    PERFORM points_consume(g.member_id, p_currency, e.number, LEAST(g.owed, e.amount), NULL)
+    FROM (
+        SELECT x.member_id, x.last_number, GREATEST(e.amount - x.available, 0) AS owed
+        FROM members_pointsaccount x
+        JOIN members_pointsentry e ON e.member_id = x.member_id AND e.currency_id = p_currency
+             AND e.number = x.last_number AND e.kind = p_kind AND e.credit = 'available' AND e.booked_at = p_now
+        WHERE x.member_id = ANY(owing) AND x.currency_id = p_currency
+    ) g JOIN members_pointsentry e
+        ON e.member_id = g.member_id AND e.currency_id = p_currency AND e.number = g.last_number;
+    FOR a IN
+        SELECT * FROM members_pointsaccount x
+        WHERE x.member_id = ANY(p_members) AND x.currency_id = p_currency AND x.due_at <= p_now
+    LOOP
+        PERFORM points_settle(a, p_now);
+    END LOOP;
+END $$;
+"""
+
+_DROP = """
+DROP FUNCTION points_earn_many, points_consume_more, points_reverse, points_refund, points_resolve, points_hold,
+              points_spend, points_earn, points_checked, points_known, points_account, points_settle, points_store,
+              points_next_due, points_unreserve, points_consume, points_append;
+DROP TYPE points_answer;
+"""
+
+
+class Migration(migrations.Migration):
+    """The ledger: everything that books points, as functions that do it in one call.
+
+    Refusals carry SQLSTATEs LP001 to LP011, which `members.operations.points` turns into typed failures.
+    """
+
+    dependencies = [("members", "0009_points")]
+
+    operations = [migrations.RunSQL(_FUNCTIONS, _DROP)]

@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from django.db.models.functions import Greatest, Now
+
+from members.enums import EntryKind, ExpiryKind, HoldState, PointsAccountName, ReversalPolicy
+from scrm.common.audit import audited
+from scrm.common.placement import Placement
+
+_MEMBERS_OWN = ["pending", "available", "held"]
+LARGEST_AMOUNT = 10**12
+
+
+def _append_only() -> pgtrigger.Trigger:
+    return pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+
+
+class PointsCurrency(models.Model):
+    """A kind of points: 积分, 成长值, or another. Its policies hold for what is earned from now on.
+
+    `spendable` points can be held, spent and redeemed; the others (growth) are only earned and reversed.
+    """
+
+    placement = Placement.REFERENCE
+
+    key = models.CharField(max_length=32, unique=True)
+    name = models.CharField(max_length=40)
+    spendable = models.BooleanField(default=True)
+    pending_days = models.IntegerField(default=0)  # how long after earning points become available
+    expiry = models.CharField(max_length=12, choices=ExpiryKind, default=ExpiryKind.NEVER)
+    expiry_count = models.IntegerField(default=0)  # the N of `expiry`
+    expiry_month = models.IntegerField(default=12)  # of a fixed day
+    expiry_day = models.IntegerField(default=31)
+    reversal = models.CharField(max_length=16, choices=ReversalPolicy, default=ReversalPolicy.ARREARS)
+    grace_days = models.IntegerField(default=7)  # what is given back to an expired lot; 0: it lapses
+    hold_minutes = models.IntegerField(default=30)  # after which a hold is released by itself
+    warn_days = models.JSONField(default=list)  # how many days before expiry members are warned, e.g. [30, 7]
+    cost_per_1000 = models.BigIntegerField(default=1_000)  # what 1,000 points cost, in minor units
+    adjust_limit = models.BigIntegerField(default=1_000)  # adjustments above it need a second person
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        triggers = [audited()]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(expiry__in=ExpiryKind.values), name="currency_expiry_known"),
+            models.CheckConstraint(
+                condition=models.Q(reversal__in=ReversalPolicy.values), name="currency_reversal_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    pending_days__gte=0, pending_days__lte=3660, expiry_count__gte=0, expiry_count__lte=3660,
+                    grace_days__gte=0, grace_days__lte=3660, hold_minutes__gte=1, hold_minutes__lte=525_600,
+                    cost_per_1000__gte=0, adjust_limit__gte=0,
+                    expiry_month__gte=1, expiry_month__lte=12, expiry_day__gte=1, expiry_day__lte=31,
+                ),
+                name="currency_policies_in_range",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(expiry__in=["days", "months", "inactivity"]) | models.Q(expiry_count__gte=1),
+                name="currency_expiry_counts",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PointsAccount(models.Model):
+    """What a member has of one currency, as booked: rebuildable from the entries, written by the ledger's functions.
+
+    `available` is below zero exactly while the member is in arrears. `due_at` is an instant, never late, at which time
+    alone changes the balances: lots become available or expire, holds time out.
+    """
+
+    placement = Placement.MEMBER
+
+    pk = models.CompositePrimaryKey("member_id", "currency_id")
+    member = models.ForeignKey("members.Member", models.PROTECT, related_name="+", db_index=False)
+    currency = models.ForeignKey(PointsCurrency, models.PROTECT, related_name="+", db_index=False)
+    pending = models.BigIntegerField(db_default=0)
+    available = models.BigIntegerField(db_default=0)
+    held = models.BigIntegerField(db_default=0)
+    arrears = models.GeneratedField(
+        expression=Greatest(-models.F("available"), models.Value(0)),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
+    last_number = models.BigIntegerField(db_default=0)  # of the newest entry
+    due_at = models.DateTimeField(null=True)
+    idle_at = models.DateTimeField(null=True)  # when everything expires unless something is earned or spent before
+    closed_at = models.DateTimeField(null=True)  # moved to another member: nothing is booked here any more
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(pending__gte=0, held__gte=0, last_number__gte=0),
+                name="points_account_not_negative",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="points_account_due"),
+        ]
+
+
+class PointsEntry(models.Model):
+    """One step of a movement: `amount` points leave the account `debit` and enter the account `credit`.
+
+    Double entry by construction: each row has both sides, so every movement sums to zero. Append-only. Entries of an
+    account are numbered without gaps; `transaction` is the number of the movement's first entry, which alone carries
+    the business `reference`: the same kind and reference is booked once.
+    """
+
+    placement = Placement.MEMBER
+
+    pk = models.CompositePrimaryKey("member_id", "currency_id", "number")
+    member = models.ForeignKey(
+        "members.Member", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    currency = models.ForeignKey(
+        PointsCurrency, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    number = models.BigIntegerField()
+    transaction = models.BigIntegerField()
+    kind = models.CharField(max_length=8, choices=EntryKind)
+    debit = models.CharField(max_length=9, choices=PointsAccountName)
+    credit = models.CharField(max_length=9, choices=PointsAccountName)
+    amount = models.BigIntegerField()
+    available_after = models.BigIntegerField()
+    reference = models.CharField(max_length=120)
+    source = models.CharField(max_length=80, blank=True, db_default="")  # what it is about: "order:<id>", "task:3" …
+    reason = models.CharField(max_length=200, blank=True, db_default="")
+    detail = models.JSONField(db_default=models.Value({}, models.JSONField()))  # how the amount came about
+    actor = models.CharField(max_length=40)
+    occurred_at = models.DateTimeField()  # when it is to count from
+    booked_at = models.DateTimeField()
+
+    class Meta:
+        triggers = [_append_only()]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=1, amount__lte=LARGEST_AMOUNT), name="points_entry_amount"
+            ),
+            models.CheckConstraint(condition=models.Q(kind__in=EntryKind.values), name="points_entry_kind_known"),
+            models.CheckConstraint(
+                condition=models.Q(debit__in=PointsAccountName.values, credit__in=PointsAccountName.values)
+                & ~models.Q(debit=models.F("credit"))
+                & (models.Q(debit__in=_MEMBERS_OWN) | models.Q(credit__in=_MEMBERS_OWN)),
+                name="points_entry_has_two_sides",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(transaction__gte=1, transaction__lte=models.F("number")),
+                name="points_entry_of_transaction",
+            ),
+            models.UniqueConstraint(
+                fields=["member", "currency", "kind", "reference"],
+                condition=models.Q(transaction=models.F("number")),
+                name="points_entry_once",
+            ),
+        ]
+        indexes = [
+            # What was taken back of a source.
+            models.Index(
+                fields=["member", "currency", "source"],
+                condition=models.Q(kind="reverse"),
+                name="points_entry_reversals",
+            ),
+        ]
+
+
+class PointsLot(models.Model):
+    """What one entry credited, and how much of it is left: spending takes what expires first.
+
+    `remaining` = `earned` less what allocations took; `held` of the remaining is reserved by open holds.
+    """
+
+    placement = Placement.MEMBER
+
+    pk = models.CompositePrimaryKey("member_id", "currency_id", "number")
+    member = models.ForeignKey(
+        "members.Member", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    currency = models.ForeignKey(
+        PointsCurrency, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    number = models.BigIntegerField()  # of the entry that credited it
+    earned = models.BigIntegerField()
+    remaining = models.BigIntegerField()
+    held = models.BigIntegerField(db_default=0)
+    active = models.BooleanField()  # available, no longer pending
+    earned_at = models.DateTimeField()
+    activates_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    source = models.CharField(max_length=80, blank=True, db_default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    earned__gte=1,
+                    held__gte=0,
+                    remaining__gte=models.F("held"),
+                    remaining__lte=models.F("earned"),
+                ),
+                name="points_lot_within_earned",
+            ),
+        ]
+        indexes = [
+            # In the order in which lots are consumed.
+            models.Index(
+                fields=["member", "currency", "expires_at", "earned_at", "number"],
+                condition=models.Q(remaining__gt=0),
+                name="points_lot_open",
+            ),
+            models.Index(fields=["member", "source"], condition=~models.Q(source=""), name="points_lot_of_source"),
+        ]
+
+
+class PointsAllocation(models.Model):
+    """What an entry did to a lot. Append-only: a lot is what its allocations say.
+
+    `taken` reduces what remains of the lot, `reserved` what is free of it; negative amounts give back. `origin` is the
+    entry whose taking is given back.
+    """
+
+    placement = Placement.MEMBER
+
+    pk = models.CompositePrimaryKey("member_id", "currency_id", "entry", "lot", "origin")
+    member = models.ForeignKey(
+        "members.Member", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    currency = models.ForeignKey(
+        PointsCurrency, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    entry = models.BigIntegerField()
+    lot = models.BigIntegerField()
+    origin = models.BigIntegerField()
+    taken = models.BigIntegerField(db_default=0)
+    reserved = models.BigIntegerField(db_default=0)
+
+    class Meta:
+        triggers = [_append_only()]
+        constraints = [
+            models.CheckConstraint(
+                condition=~models.Q(taken=0) | ~models.Q(reserved=0), name="points_allocation_does_something"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(origin__lte=models.F("entry")), name="points_allocation_origin_before"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["member", "currency", "origin"],
+                condition=~models.Q(origin=models.F("entry")),
+                name="points_allocation_by_origin",
+            ),
+        ]
+
+
+class PointsHold(models.Model):
+    """Points set aside for a purchase that is under way: posted up to its amount, voided, or timed out; once."""
+
+    placement = Placement.MEMBER
+
+    pk = models.CompositePrimaryKey("member_id", "currency_id", "number")
+    member = models.ForeignKey(
+        "members.Member", models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    currency = models.ForeignKey(
+        PointsCurrency, models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    number = models.BigIntegerField()  # of the entry that set it aside
+    reference = models.CharField(max_length=120)
+    amount = models.BigIntegerField()
+    posted = models.BigIntegerField(db_default=0)
+    state = models.CharField(max_length=9, choices=HoldState, db_default=HoldState.OPEN)
+    expires_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["member", "currency", "reference"], name="points_hold_once"),
+            models.CheckConstraint(condition=models.Q(state__in=HoldState.values), name="points_hold_state_known"),
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=1, posted__gte=0, posted__lte=models.F("amount")),
+                name="points_hold_posted_within",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="open", resolved_at=None) | ~models.Q(state="open"),
+                name="points_hold_open_unresolved",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="open") | models.Q(resolved_at__isnull=False),
+                name="points_hold_resolved_has_time",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="posted", posted__gte=1) | (~models.Q(state="posted") & models.Q(posted=0)),
+                name="points_hold_posted_says_how_much",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["member", "currency", "expires_at"],
+                condition=models.Q(state="open"),
+                name="points_hold_open",
+            ),
+        ]

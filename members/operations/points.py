@@ -1,0 +1,399 @@
+"""The ledger of points: earn, spend, hold, post, void, refund, reverse, adjust.
+
+Each call is one transaction and one call of a database function (`members/migrations/0010_points_functions.py`), which
+holds the account, books what time has brought, checks, and writes entries, lots and balances together. The same kind
+and `reference` is booked once: called again it answers the first booking, with another amount it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import DatabaseError, connection
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from members.operations import columns, currencies
+from members.rules import points as rules
+from scrm.common import clock, reactions
+from scrm.common.errors import Conflict, DomainError, Invalid, NotFound
+from scrm.common.reactions import Facts
+from scrm.common.transactions import atomic
+
+LONGEST_REFERENCE = 120
+LONGEST_REASON = 200
+
+
+class Movement(NamedTuple):
+    """What a call booked, and the balances after it. `number` is None when nothing was there to book."""
+
+    number: int | None
+    duplicate: bool
+    booked: int
+    pending: int
+    available: int
+    held: int
+
+    @property
+    def arrears(self) -> int:
+        return max(-self.available, 0)
+
+
+class NotEnough(Conflict):
+    """`available` says how many there are."""
+
+    code = "not_enough_points"
+
+
+class InArrears(Conflict):
+    """Nothing can be spent until `arrears` points have been earned."""
+
+    code = "in_arrears"
+
+
+# SQLSTATEs of the ledger's functions: what is raised, its code, what the database's DETAIL says, the words.
+_REFUSALS: dict[str, tuple[type[DomainError], str | None, str, Any]] = {
+    "LP001": (NotEnough, None, "available", gettext_lazy("There are not enough points.")),
+    "LP002": (InArrears, None, "arrears", gettext_lazy("The member is in arrears; nothing can be spent.")),
+    "LP003": (
+        Conflict, "reference_reused", "amount", gettext_lazy("This reference was used for another amount."),
+    ),
+    "LP004": (NotFound, "unknown_hold", "", gettext_lazy("There is no such hold.")),
+    "LP005": (Conflict, "hold_resolved", "state", gettext_lazy("The hold is resolved already.")),
+    "LP006": (Invalid, "above_hold", "held", gettext_lazy("That is more than was held.")),
+    "LP007": (Invalid, "above_original", "left", gettext_lazy("That is more than can be given back.")),
+    "LP008": (NotFound, "unknown_spending", "", gettext_lazy("Nothing was spent under this reference.")),
+    "LP009": (Conflict, "not_spendable", "", gettext_lazy("These points cannot be spent.")),
+    "LP010": (Invalid, "amount_out_of_range", "", gettext_lazy("An amount is 1 to 1,000,000,000,000.")),
+    "LP011": (NotFound, "unknown_member", "", gettext_lazy("There is no such member.")),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """One member's share of a bulk credit. `detail` explains the amount; times as in `earn`."""
+
+    member_id: int
+    amount: int
+    reference: str
+    source: str = ""
+    occurred_at: datetime | None = None
+    detail: Mapping[str, Any] | None = None
+
+
+def earn(
+    *,
+    member_id: int,
+    currency: str = currencies.POINTS,
+    amount: int,
+    reference: str,
+    source: str = "",
+    occurred_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> Movement:
+    """Credit points. They become available and expire by the currency's policy, counted from `occurred_at` (now).
+
+    `expires_at` overrides the policy. `source` names what earned them ("order:<id>"), for `reverse`. Arrears are
+    repaid first. Raises `Invalid` (`amount_out_of_range`, `in_future` …), `Conflict` (`reference_reused`), `NotFound`.
+    """
+    return _credit("earn", member_id, currency, amount, reference, source, occurred_at, expires_at, reason, detail, now)
+
+
+def spend(
+    *,
+    member_id: int,
+    currency: str = currencies.POINTS,
+    amount: int,
+    reference: str,
+    source: str = "",
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> Movement:
+    """Spend points at once, what expires first first.
+
+    Raises `NotEnough`, `InArrears`, `Conflict` (`reference_reused`, `not_spendable`), `Invalid`, `NotFound`.
+    """
+    _check(amount, reference, reason)
+    return _call(
+        "points_spend(%s, %s, %s, 'spend', %s, %s, %s, %s, %s)",
+        [member_id, currencies.currency_id(currency), amount, reference, source, reason, _json(detail), now],
+        member_id, currency, now,
+    )  # fmt: skip
+
+
+def hold(
+    *,
+    member_id: int,
+    currency: str = currencies.POINTS,
+    amount: int,
+    reference: str,
+    source: str = "",
+    reason: str = "",
+    minutes: int | None = None,
+    now: datetime,
+) -> Movement:
+    """Set points aside for a purchase; they are released by themselves after `minutes` (the currency's own).
+
+    Raises as `spend` does.
+    """
+    _check(amount, reference, reason)
+    if minutes is None:
+        minutes = currencies.get(currency).hold_minutes
+    if not 1 <= minutes <= 525_600:
+        raise Invalid(_("A hold lasts 1 minute to 1 year."), code="out_of_range", field="minutes")
+    return _call(
+        "points_hold(%s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            member_id, currencies.currency_id(currency), amount, reference, source,
+            now + timedelta(minutes=minutes), reason, now,
+        ],
+        member_id, currency, now,
+    )  # fmt: skip
+
+
+def post(
+    *,
+    member_id: int,
+    currency: str = currencies.POINTS,
+    reference: str,
+    amount: int,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> Movement:
+    """Spend `amount` of what the hold of this reference set aside, and release the rest.
+
+    Raises `NotFound` (`unknown_hold`), `Conflict` (`hold_resolved`), `Invalid` (`above_hold`).
+    """
+    _check(amount, reference, reason)
+    return _resolve(member_id, currency, reference, amount, reason, detail, now)
+
+
+def void(
+    *, member_id: int, currency: str = currencies.POINTS, reference: str, reason: str = "", now: datetime
+) -> Movement:
+    """Release a hold. Raises `NotFound` (`unknown_hold`), `Conflict` (`hold_resolved`) when it was posted."""
+    _check(1, reference, reason)
+    return _resolve(member_id, currency, reference, 0, reason, None, now)
+
+
+def refund(
+    *,
+    member_id: int,
+    currency: str = currencies.POINTS,
+    spent: str,
+    amount: int,
+    reference: str,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> Movement:
+    """Give back points that were spent under the reference `spent`, into the lots they came from.
+
+    Lots keep their expiry; what has expired meanwhile can be spent for the currency's days of grace, or lapses when
+    there are none. Raises `NotFound` (`unknown_spending`), `Invalid` (`above_original`), `Conflict`.
+    """
+    _check(amount, reference, reason)
+    return _call(
+        "points_refund(%s, %s, %s, %s, %s, %s, %s, %s)",
+        [member_id, currencies.currency_id(currency), spent, amount, reference, reason, _json(detail), now],
+        member_id, currency, now,
+    )  # fmt: skip
+
+
+def reverse(
+    *,
+    member_id: int,
+    currency: str = currencies.POINTS,
+    source: str,
+    amount: int,
+    reference: str,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+    occurred_at: datetime | None = None,
+    now: datetime,
+) -> Movement:
+    """Take back what a source has earned: pending points first, then what is left of its own lots, then by the
+    currency's policy other points, then into arrears. `booked` says how much was taken back.
+
+    Raises `Invalid` (`above_original`) for more than the source has earned and not given back yet.
+    """
+    _check(amount, reference, reason)
+    return _call(
+        "points_reverse(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            member_id, currencies.currency_id(currency), source, amount, reference, reason, _json(detail),
+            occurred_at or now, now,
+        ],
+        member_id, currency, now,
+    )  # fmt: skip
+
+
+def adjust(
+    *,
+    member_id: int,
+    currency: str = currencies.POINTS,
+    amount: int,
+    reference: str,
+    reason: str,
+    detail: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> Movement:
+    """Correct a balance by hand: `amount` above 0 credits, below 0 takes away what is available.
+
+    Raises `Invalid` (`reason_missing`), and as `earn` and `spend` do.
+    """
+    if not reason.strip():
+        raise Invalid(_("Say why."), code="reason_missing", field="reason")
+    if amount >= 0:
+        return _credit("adjust", member_id, currency, amount, reference, "", None, None, reason, detail, now)
+    _check(-amount, reference, reason)
+    return _call(
+        "points_spend(%s, %s, %s, 'adjust', %s, '', %s, %s, %s)",
+        [member_id, currencies.currency_id(currency), -amount, reference, reason, _json(detail), now],
+        member_id, currency, now,
+    )  # fmt: skip
+
+
+def earn_many(
+    *, currency: str = currencies.POINTS, credits: Sequence[Credit], reason: str = "", now: datetime
+) -> dict[int, bool]:
+    """Credit many members at once, each at most once per call.
+
+    Answers by member whether it was booked (True) or had been before (False); members that are unknown, merged or
+    erased are left out. One statement for all. Raises `Invalid` as `earn` does.
+    """
+    if not credits:
+        return {}
+    ordered = sorted(credits, key=lambda credit: credit.member_id)
+    kind = currencies.get(currency)
+    policy, zone = currencies.policy(kind), clock.shop_zone()
+    for credit in ordered:
+        _check(credit.amount, credit.reference, reason)
+    occurred = [credit.occurred_at or now for credit in ordered]
+    with _refusing(), atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT earning_member, was_known FROM points_earn_many(
+                %s, 'earn', %s::bigint[], %s::bigint[], {columns.TEXTS}, {columns.TEXTS}, %s::timestamptz[],
+                %s::timestamptz[], %s::timestamptz[], {columns.TEXTS}, %s, %s)
+            """,
+            [
+                kind.pk,
+                columns.integers(credit.member_id for credit in ordered),
+                columns.integers(credit.amount for credit in ordered),
+                columns.texts(credit.reference for credit in ordered),
+                columns.texts(credit.source for credit in ordered),
+                columns.instants(occurred),
+                columns.instants(rules.activation(policy, at) for at in occurred),
+                columns.instants(rules.expiry(policy, at, zone) for at in occurred),
+                columns.texts(_json(credit.detail) for credit in ordered),
+                reason,
+                now,
+            ],
+        )
+        answer = {member_id: not known for member_id, known in cursor.fetchall()}
+        touched = [member_id for member_id, booked in answer.items() if booked]
+        reactions.run(Facts(now=now, member_ids=touched, topics=frozenset({topic(currency)})))
+    return answer
+
+
+def topic(currency: str) -> str:
+    """What conditions that hang on a balance of this currency hang on."""
+    return f"points:{currency}"
+
+
+def _credit(
+    kind: str,
+    member_id: int,
+    currency: str,
+    amount: int,
+    reference: str,
+    source: str,
+    occurred_at: datetime | None,
+    expires_at: datetime | None,
+    reason: str,
+    detail: Mapping[str, Any] | None,
+    now: datetime,
+) -> Movement:
+    _check(amount, reference, reason)
+    found = currencies.get(currency)
+    policy = currencies.policy(found)
+    at = occurred_at or now
+    if at > now:
+        raise Invalid(_("This is still to come."), code="in_future", field="occurred_at")
+    expires_at = expires_at or rules.expiry(policy, at, clock.shop_zone())
+    activates_at = rules.activation(policy, at)
+    if expires_at is not None and expires_at <= activates_at:
+        raise Invalid(_("They would expire before they could be spent."), code="expires_early", field="expires_at")
+    return _call(
+        f"points_earn(%s, %s, %s, '{kind}', %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608  # a word of this file
+        [
+            member_id, found.pk, amount, reference, source, at, activates_at, expires_at, reason, _json(detail), now,
+        ],
+        member_id, currency, now,
+    )  # fmt: skip
+
+
+def _resolve(
+    member_id: int,
+    currency: str,
+    reference: str,
+    amount: int,
+    reason: str,
+    detail: Mapping[str, Any] | None,
+    now: datetime,
+) -> Movement:
+    return _call(
+        "points_resolve(%s, %s, %s, %s, %s, %s, %s)",
+        [member_id, currencies.currency_id(currency), reference, amount, reason, _json(detail), now],
+        member_id, currency, now,
+    )  # fmt: skip
+
+
+def _call(function: str, values: list[Any], member_id: int, currency: str, now: datetime) -> Movement:
+    """Run one function of the ledger and what follows it, as one transaction."""
+    with _refusing(), atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {function}", values)
+            movement = Movement(*cursor.fetchone())
+        if not movement.duplicate and movement.number is not None:
+            reactions.run(Facts(now=now, member_ids=[member_id], topics=frozenset({topic(currency)})))
+    return movement
+
+
+@contextmanager
+def _refusing() -> Any:
+    """The refusals of the ledger's functions as typed failures."""
+    try:
+        yield
+    except DatabaseError as error:
+        refusal = _REFUSALS.get(getattr(error.__cause__, "sqlstate", None) or "")
+        if refusal is None:
+            raise
+        kind, code, named, message = refusal
+        said = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
+        detail = {named: int(said) if said.lstrip("-").isdigit() else said} if named and said else {}
+        raise kind(message, code=code, **detail) from error
+
+
+def _check(amount: int, reference: str, reason: str) -> None:
+    if not 1 <= amount <= rules.LARGEST_AMOUNT:
+        raise Invalid(_REFUSALS["LP010"][3], code="amount_out_of_range", field="amount")
+    if not 1 <= len(reference) <= LONGEST_REFERENCE or not reference.isprintable():
+        raise Invalid(_("A reference is 1 to 120 printable characters."), code="bad_reference", field="reference")
+    if len(reason) > LONGEST_REASON or "\x00" in reason:
+        raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")
+
+
+def _json(detail: Mapping[str, Any] | None) -> str:
+    return json.dumps(detail or {}, ensure_ascii=False)
