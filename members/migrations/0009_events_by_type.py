@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0008_bitmaps"),
+        ("members", "0009_event_types_audited"),
     ]
 
     operations = [
