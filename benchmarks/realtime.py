@@ -1,15 +1,18 @@
 """Accept → tag visible: 2,000 events a second over HTTP for a minute with 50 tag rules, at rest and beside RFM runs.
 
-Events go in batches to the product's own route behind granian, on an open schedule: a batch that is late because the
-one before was slow counts with its delay. In each batch one event makes a member fulfil a rule for the first time; as
-soon as the batch is answered another connection asks for that tag until it sees it. A latency reaches from the moment
-at which the batch was due to be sent to the moment at which the tag was seen.
+Events go in batches, of 50 and then of 25, to the product's own route behind granian, on an open schedule: a batch
+that is late because the one before was slow counts with its delay. In each batch one event makes a member fulfil a
+rule for the first time; as soon as the batch is answered another connection asks for that tag until it sees it. A
+latency reaches from the moment at which the batch was due to be sent to the moment at which the tag was seen.
 
-The load, the probes, the web server and PostgreSQL share the machine.
+What the product's clock does every second and every two runs beside it, as in production: the sweep that evaluates
+what time alone turns, and the folding of bitmaps. The load, the probes, the web server and PostgreSQL share the
+machine.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -18,24 +21,27 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
 
 from analytics.operations import rfm, rfm_models
 from benchmarks import intake
 from benchmarks import rfm as rfm_benchmark
-from benchmarks.realtime_plan import BATCH, PROBE, RATE, TYPES, WORDS
+from benchmarks.realtime_plan import BATCHES, PROBE, RATE, TYPES, WORDS
 from members.models import EventType, Source
 from scrm.common import api_keys, clock
 from scrm.common.access import SYSTEM
+from scrm.common.bitmaps import folding
 from scrm.common.models import ApiKey
 from tags.models import Tag, TagGroup
-from tags.operations import automatic, watch_runs
+from tags.operations import automatic, watch_runs, watches
 
 SECONDS = int(os.environ.get("SECONDS", "60"))
+WARM_UP = 5  # seconds
 RULES = 50
 ACTIVE = 50_000  # members who are browsing
 HISTORY = 20  # events that each of them left behind in the ten days before
@@ -53,19 +59,29 @@ def main(size: int) -> None:
     for table in ("members_member", "members_event", "members_membersummary", "tags_watchmember", "tags_watchflip"):
         rfm_benchmark.vacuum(table)
     probes = iter(people[::-1])
-    with intake.served("scrm.wsgi:application") as port:
-        drive(port, secret, people, probes, probe_tag, seconds=5)  # warms up
-        rest = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
-        with rfm_running() as runs:
-            busy = drive(port, secret, people, probes, probe_tag, seconds=SECONDS)
-    for name, found in (("at rest", rest), (f"beside {runs.count} RFM runs", busy)):
-        print(
-            f"{name}: {found['events_per_s']:,.0f} events/s, {found['batches']:,} batches of {BATCH}, "
-            f"p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, longest {found['longest']:.1f} ms"
-        )
+    folding.fold_everything()
+    with intake.served("scrm.wsgi:application") as port, Clock() as ticks:
+        send = functools.partial(drive, port, secret, people, probes, probe_tag)
+        send(batch=BATCHES[0], seconds=WARM_UP)
+        figures: dict[str, Any] = {f"batches_of_{batch}": measure(send, batch) for batch in BATCHES}
+    print(f"meanwhile {ticks.swept:,} answers were swept and {ticks.folded:,} members folded into bitmaps")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {size:,} members, {enabled} rules enabled")
     clean()
-    figures = {
+    figures |= {"rules": enabled, "active_members": ACTIVE, "members": size}
+    print("BENCH " + json.dumps({"name": "realtime", "ratios": {}, "figures": figures}))
+
+
+def measure(send: Callable[..., dict[str, float]], batch: int) -> dict[str, Any]:
+    """Send in batches of this size, at rest and then beside RFM runs."""
+    rest = send(batch=batch, seconds=SECONDS)
+    with RfmRuns() as runs:
+        busy = send(batch=batch, seconds=SECONDS)
+    for name, found in (("at rest", rest), (f"beside {runs.count} RFM runs", busy)):
+        print(
+            f"{name}: {found['events_per_s']:,.0f} events/s, {found['batches']:,} batches of {batch}, "
+            f"p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, longest {found['longest']:.1f} ms"
+        )
+    return {
         "events_per_s": round(rest["events_per_s"]),
         "p50_ms": round(rest["p50"], 1),
         "p99_ms": round(rest["p99"], 1),
@@ -74,12 +90,7 @@ def main(size: int) -> None:
         "p99_ms_during_rfm": round(busy["p99"], 1),
         "events_per_s_during_rfm": round(busy["events_per_s"]),
         "rfm_runs": runs.count,
-        "rules": enabled,
-        "batch": BATCH,
-        "active_members": ACTIVE,
-        "members": size,
     }
-    print("BENCH " + json.dumps({"name": "realtime", "ratios": {}, "figures": figures}))
 
 
 def prepare() -> list[tuple[str, int]]:
@@ -87,7 +98,7 @@ def prepare() -> list[tuple[str, int]]:
     Source.objects.get_or_create(key="bench")
     for key in (*TYPES, PROBE):
         EventType.objects.get_or_create(key=key)
-    probes = (2 * SECONDS + 5) * RATE // BATCH + 1_000
+    probes = sum((2 * SECONDS + WARM_UP) * RATE // batch for batch in BATCHES)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -159,12 +170,13 @@ def make_rules() -> tuple[int, int]:
 
 
 def drive(
-    port: int, secret: str, people: list[tuple[str, int]], probes: Any, probe_tag: int, *, seconds: int
+    port: int, secret: str, people: list[tuple[str, int]], probes: Any, probe_tag: int, *, batch: int, seconds: int
 ) -> dict[str, float]:
     """Send for so long, from a process of its own, and sum up what it saw."""
-    count = seconds * RATE // BATCH
+    count = seconds * RATE // batch
     plan = {
         "port": port,
+        "batch": batch,
         "secret": secret,
         "people": [name for name, _ in people[:ACTIVE]],
         "probes": list(itertools.islice(probes, count)),
@@ -187,15 +199,53 @@ def drive(
     return answer
 
 
-class rfm_running:  # noqa: N801  # reads as a statement
-    """Full RFM runs one after another for as long as the block lasts."""
+class Beside:
+    """Work in a thread of its own for as long as the block lasts; what it raises is raised when the block ends."""
 
-    def __enter__(self) -> rfm_running:
-        self.count = 0
+    def __enter__(self) -> Self:
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=self.run)
+        self.failure: BaseException | None = None
+        self.thread = threading.Thread(target=self._guarded)
         self.thread.start()
         return self
+
+    def _guarded(self) -> None:
+        try:
+            self.run()
+        except BaseException as error:
+            self.failure = error
+        finally:
+            connection.close()
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+
+class Clock(Beside):
+    """The ticks of the product's clock that follow facts (`scrm/schedule.py`)."""
+
+    swept = folded = 0
+
+    def run(self) -> None:
+        for tick in itertools.count():
+            if self.stop.wait(1.0):
+                return
+            while done := watches.sweep(now=clock.now()):
+                self.swept += done
+            if tick % 2:
+                self.folded += folding.fold_everything()
+
+
+class RfmRuns(Beside):
+    """Full RFM runs one after another."""
+
+    count = 0
 
     def run(self) -> None:
         model = rfm_models.ensure_default()
@@ -204,11 +254,6 @@ class rfm_running:  # noqa: N801  # reads as a statement
             # Every other run looks a week back, so that each publication has scores to change.
             rfm.run(model_id=model.pk, as_of=day - timedelta(days=7 * (self.count % 2)), actor=SYSTEM)
             self.count += 1
-        connection.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        self.thread.join()
 
 
 def clean() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.realtime_plan import BATCH, CONNECTIONS, PROBE, RATE, TYPES, WORDS
+from benchmarks.realtime_plan import CONNECTIONS, PROBE, RATE, TYPES, WORDS
 
 LONGEST_WAIT_S = 30
 
@@ -40,7 +40,7 @@ def main(path: str) -> None:
     gate.wait()
     started = time.perf_counter()
     for index, (content, member_id) in enumerate(bodies):
-        at = started + index * BATCH / RATE
+        at = started + index * plan["batch"] / RATE
         if (wait := at - time.perf_counter()) > 0:
             time.sleep(wait)
         due.put((at, content, member_id))
@@ -54,7 +54,7 @@ def main(path: str) -> None:
     cuts = statistics.quantiles(latencies, n=100)
     answer = {
         "batches": len(latencies),
-        "events_per_s": len(latencies) * BATCH / elapsed,
+        "events_per_s": len(latencies) * plan["batch"] / elapsed,
         "p50": cuts[49],
         "p99": cuts[98],
         "longest": max(latencies),
@@ -67,8 +67,8 @@ def body(plan: dict[str, Any], index: int, probe: str) -> bytes:
     randomness = random.Random(f"{plan['run']} {index}")
     now = datetime.now(UTC)
     events = []
-    for number in range(BATCH):
-        is_probe = number == BATCH // 2
+    for number in range(plan["batch"]):
+        is_probe = number == plan["batch"] // 2
         kind = PROBE if is_probe else randomness.choice(TYPES)
         events.append(
             {
@@ -103,7 +103,7 @@ def work(
                 client.request("POST", "/api/v1/events/batch", content, headers)
                 response = client.getresponse()
                 answer = response.read()
-                if response.status != 200 or answer.count(b'"status":"accepted"') != BATCH:
+                if response.status != 200 or answer.count(b'"status":"accepted"') != plan["batch"]:
                     raise RuntimeError(f"{response.status}: {answer[:500]!r}")
                 until = time.perf_counter() + LONGEST_WAIT_S
                 while not tagged(database, member_id, plan["tag"]):

@@ -3,7 +3,8 @@
 import os
 
 RATE = 2_000  # events a second
-BATCH = int(os.environ.get("BATCH", "25"))
+# Events a batch, one after another: what collectors send by default, and half of it.
+BATCHES = [int(size) for size in os.environ.get("BATCH", "50,25").split(",")]
 CONNECTIONS = 6
 PROBE = "bench.probe"
 TYPES = [f"bench.type{number}" for number in range(10)]

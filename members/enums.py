@@ -108,6 +108,50 @@ class AttributeType(models.TextChoices):
     CHOICE = "choice", pgettext_lazy("attribute", "One of a list")
 
 
+class UsualEvent(models.TextChoices):
+    """The types of events that the product makes itself or names in its templates, by key."""
+
+    PAGE_VIEWED = "page.viewed", _("Viewed a page")
+    PRODUCT_VIEWED = "product.viewed", _("Viewed a product")
+    PRODUCT_FAVORITED = "product.favorited", _("Added to favourites")
+    CART_ADDED = "cart.added", _("Put into the cart")
+    LIVESTREAM_WATCHED = "livestream.watched", _("Watched a livestream")
+    REVIEW_POSTED = "review.posted", _("Posted a review")
+    COUPON_RECEIVED = "coupon.received", _("Received a coupon")
+    COUPON_REDEEMED = "coupon.redeemed", _("Redeemed a coupon")
+    MEMBER_REGISTERED = "member.registered", _("Registered")
+    APP_OPENED = "app.opened", _("Opened the app")
+    SEARCH_PERFORMED = "search.performed", _("Searched")
+    MESSAGE_SENT = "message.sent", _("Was sent a message")
+    MESSAGE_DELIVERED = "message.delivered", _("Message delivered")
+    MESSAGE_OPENED = "message.opened", _("Opened a message")
+    MESSAGE_CLICKED = "message.clicked", _("Clicked a link")
+    MESSAGE_REPLIED = "message.replied", _("Replied")
+    MESSAGE_UNSUBSCRIBED = "message.unsubscribed", _("Unsubscribed")
+    TAG_ADDED = "tag.added", _("Tag added")
+    TAG_REMOVED = "tag.removed", _("Tag removed")
+    SEGMENT_ENTERED = "segment.entered", _("Entered a segment")
+    SEGMENT_LEFT = "segment.left", _("Left a segment")
+    LIFECYCLE_CHANGED = "lifecycle.changed", _("Lifecycle stage changed")
+    AIPL_CHANGED = "aipl.changed", _("AIPL stage changed")
+    RFM_CHANGED = "rfm.changed", _("RFM class changed")
+    CONSENT_GRANTED = "consent.granted", _("Consent given")
+    CONSENT_WITHDRAWN = "consent.withdrawn", _("Consent withdrawn")
+
+
+# What the product notes on a timeline without the member having done anything.
+NOTED_EVENTS = frozenset(
+    kind.value
+    for kind in UsualEvent
+    if kind.value.startswith(("tag.", "segment.", "lifecycle.", "aipl.", "rfm."))
+    or kind in (UsualEvent.MESSAGE_SENT, UsualEvent.MESSAGE_DELIVERED)
+)
+_USUAL_NAMES = dict(UsualEvent.choices)
+
+
+def usual_name(event_type: str) -> str:
+    """What a type of events is called while the brand has given it no name; empty for one that is not usual."""
+    return str(_USUAL_NAMES.get(event_type, ""))
 class ExpiryKind(models.TextChoices):
     """When earned points expire. Months are calendar months of the shop; their ends clamp (31 January + 1 month)."""
 

@@ -1,10 +1,13 @@
-"""What follows a landed batch of facts, in order, inside its transaction. Slower work reads the timeline later."""
+"""What follows facts and redefinitions, in order, inside their transaction. Slower work reads the timeline later."""
 
 from __future__ import annotations
 
-from scrm.common.reactions import Reaction
+from scrm.common.reactions import Reaction, Redefinition
 from tags.operations import watches
 
 REACTIONS: list[Reaction] = [
     watches.react,
+]
+REDEFINITIONS: list[Redefinition] = [
+    watches.reconsider,
 ]

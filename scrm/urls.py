@@ -8,12 +8,13 @@ from django.urls import include, path
 from scrm.api.documentation import api_docs
 
 urlpatterns = [
+    # First, because facts come by it: patterns are tried in order.
+    path("api/v1/", include("scrm.api.urls")),
     path("", include("scrm.console.urls")),
     path("", include("members.web.urls")),
     path("", include("tags.web.urls")),
     path("", include("analytics.web.urls")),
     path("", include("campaigns.web.urls")),
-    path("api/v1/", include("scrm.api.urls")),
     path("v1/", include("members.api.tracking_urls")),
     path("api/docs/", api_docs, name="api_docs"),
     path("accounts/", include("allauth.urls")),

@@ -27,7 +27,9 @@ from tags.operations import (
 )
 
 # At most so many chunks of due answers per tick; the next tick goes on.
-_SWEEPS = 20
+_SWEEPS = 100
+# The same of tags whose validity is over.
+_LAPSES = 20
 
 
 def _actor(job: Job) -> Actor:
@@ -134,7 +136,7 @@ def sweep_watches(**_: Any) -> None:
 @shared_task(queue=Queues.COMPUTE.value)
 def lapse_tags(**_: Any) -> None:
     """Tags whose validity is over."""
-    for _number in range(_SWEEPS):
+    for _number in range(_LAPSES):
         if not tagging.lapse(now=clock.now()):
             break
 

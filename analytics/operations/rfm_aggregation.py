@@ -18,15 +18,17 @@ from django.db.backends.utils import CursorWrapper
 
 from analytics.queries.rfm_scope import Counted
 from analytics.rules.rfm_facts import Facts
+from members.queries import traffic
+from scrm.common import clock
 
 # Parts of one query: a few more than workers, so that none waits long for the last one.
 PARTS = 4
 # The covering index delivers orders in member order: adding up without a hash table or a sort. For this transaction.
 _IN_ORDER = ("enable_hashagg = off", "enable_seqscan = off", "enable_bitmapscan = off")
-PARALLEL = (
+_WORKERS = 2
+_PARALLEL = (
     "jit = off",
     "statement_timeout = 0",
-    "max_parallel_workers_per_gather = 2",
     "parallel_setup_cost = 0",
     # What a worker hands over is a few rows: nothing below them shall be split once more.
     "parallel_tuple_cost = 1",
@@ -40,11 +42,20 @@ def configure(cursor: CursorWrapper, settings: Sequence[str]) -> None:
     cursor.execute("; ".join(f"SET LOCAL {setting}" for setting in settings))
 
 
+def share_work(cursor: CursorWrapper, *settings: str) -> None:
+    """Let parallel workers help for the rest of this transaction; nobody while facts are coming in.
+
+    Facts are landed by the same cores, and are waited for.
+    """
+    workers = 0 if traffic.is_busy(now=clock.now()) else _WORKERS
+    configure(cursor, (f"max_parallel_workers_per_gather = {workers}", *_PARALLEL, *settings))
+
+
 def aggregate(
     cursor: CursorWrapper, counted: Counted, *, since: datetime, until: datetime, low: int, high: int
 ) -> Facts:
     """What the orders of the member ids in (low, high], paid from `since` until before `until`, add up to."""
-    configure(cursor, (*PARALLEL, *(_IN_ORDER if counted.is_by_source_only else ())))
+    share_work(cursor, *(_IN_ORDER if counted.is_by_source_only else ()))
     parts = PARTS if counted.is_by_source_only and high - low >= PARTS else 1
     bounds = [low + (high - low) * n // parts for n in range(parts + 1)]
     columns = ", ".join(f"array_agg({name})" for name in ("member_id", "last_paid_at", "frequency", "monetary"))

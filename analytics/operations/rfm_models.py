@@ -187,10 +187,11 @@ def make_default(*, model_id: int, now: datetime) -> RfmModel:
         if model.archived_at is not None:
             raise Conflict(_("This model is archived: bring it back first."), code="model_archived")
         RfmModel.objects.filter(Q(is_default=True) & ~Q(pk=model.pk)).update(is_default=False)
-        model.is_default = True
-        model.save()
-    # Conditions that name no model now mean this one.
-    watches.reconsider(topics={"rfm"}, now=now)
+        if not model.is_default:
+            model.is_default = True
+            model.save()
+            # Conditions that name no model now mean this one.
+            watches.reconsider(topics={"rfm"}, now=now)
     return model
 
 

@@ -69,7 +69,7 @@ def discard(run_id: int) -> None:
 
 def publish(cursor: CursorWrapper, run: RfmRun, *, now: datetime) -> None:
     """Score, write what differs, log the moves, and describe the result in the run's row."""
-    columns.configure(cursor, (*columns.PARALLEL, "work_mem = '64MB'"))
+    columns.share_work(cursor, "work_mem = '64MB'")
     definition = rules.parse(run.model.definition)
     facts = _active(cursor, facts_of(run.pk))
     starts = [clock.day_start(day) for day in rfm_facts.window_days(run.as_of, run.model.window_days)]

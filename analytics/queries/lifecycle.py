@@ -11,7 +11,7 @@ from django.db import connection
 from analytics.enums import AiplStage, RunState, Stage
 from analytics.models import LifecycleModel, LifecycleRun, LifecycleVersion
 from analytics.rules.lifecycle import Limits
-from members.queries import scopes
+from members.queries import event_types, scopes
 from scrm.common.access import Actor, DataScope
 
 
@@ -32,10 +32,8 @@ def versions() -> list[LifecycleVersion]:
 
 
 def activity_choices() -> list[tuple[str, str]]:
-    """Event types that can show interest: those from outside."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT key, key FROM members_eventtype ORDER BY key LIMIT 500")
-        return list(cursor.fetchall())
+    """Event types that can show interest, by name."""
+    return event_types.deeds()
 
 
 def open_run() -> LifecycleRun | None:

@@ -136,6 +136,7 @@ class Board:
     as_of: date
     published_at: datetime | None
     model_version: int
+    window_days: int
     buyers: int
     net: int
     members: int
@@ -167,13 +168,15 @@ def board(*, actor: Actor, model: RfmModel) -> Board | None:
         count, amount = values or (0, 0)
         return Part(count, amount, count / whole if whole else 0.0)
 
-    definition = definition_of(run)
+    content = content_of(run)
+    definition = rules.parse(content["definition"])
     layers = {layer.key: part(found["layers"].get(layer.key)) for layer in definition.layers}
     layers[RfmLayer.PROSPECT.value] = part([members - buyers, 0], members)
     return Board(
         as_of=run.as_of,
         published_at=run.published_at,
         model_version=run.model_version,
+        window_days=content["window_days"],
         buyers=buyers,
         net=net,
         members=members,

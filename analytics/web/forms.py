@@ -16,6 +16,17 @@ from analytics.queries import lifecycle, rfm
 from analytics.rules.lifecycle import Limits
 
 
+def said(form: forms.Form) -> list[str]:
+    """Every error of a form as a sentence of its own, away from its field: the field is named."""
+    return [
+        str(error)
+        if name not in form.fields
+        else _("%(field)s: %(error)s") % {"field": form[name].label, "error": error}
+        for name, errors in form.errors.items()
+        for error in errors
+    ]
+
+
 class RunForm(forms.Form):
     as_of = forms.DateField(required=False, label=gettext_lazy("As of"), widget=forms.DateInput(attrs={"type": "date"}))
 
@@ -45,6 +56,7 @@ class LimitsForm(forms.Form):
         required=False,
         label=gettext_lazy("Interest (AIPL): which events show it"),
         help_text=gettext_lazy("None chosen: every event of the member's own."),
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,7 +68,6 @@ class LimitsForm(forms.Form):
             *known.items(),
             *((key, key) for key in self.initial.get("activity_types", ()) if key not in known),
         ]
-        types.widget.attrs["size"] = 6
 
     def limits(self) -> Limits:
         """The limits typed; only of a valid form."""

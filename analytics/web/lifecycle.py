@@ -17,7 +17,7 @@ from analytics.queries import alerts as alert_queries
 from analytics.queries import lifecycle as queries
 from analytics.queries import lifecycle_moves
 from analytics.web import presentation
-from analytics.web.forms import LimitsForm
+from analytics.web.forms import LimitsForm, said
 from analytics.web.views import number
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
@@ -123,7 +123,7 @@ def lifecycle_preview(request: ConsoleRequest) -> HttpResponse:
         except DomainError as error:
             context["errors"] = [str(error)]
     else:
-        context["errors"] = [error for errors in form.errors.values() for error in errors]
+        context["errors"] = said(form)
     return render(request, "analytics/lifecycle_preview.html", context)
 
 

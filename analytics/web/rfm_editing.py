@@ -18,6 +18,7 @@ from analytics.queries import rfm as queries
 from analytics.rules import rfm as rules
 from analytics.rules.rfm_layers import MOST
 from analytics.web import rfm_presentation as presentation
+from analytics.web.forms import said
 from analytics.web.rfm_forms import TONE_LABELS, ModelForm, preset_layers, range_choices
 from analytics.web.views import model_of, number
 from scrm.common import clock
@@ -132,7 +133,7 @@ def rfm_preview_page(request: ConsoleRequest, model_id: int) -> HttpResponse:
     form = ModelForm(request.POST, initial=ModelForm.initial_of(model), layers=rules.parse(model.definition).layers)
     context: dict[str, Any] = {"model": model}
     if not form.is_valid():
-        context["errors"] = [error for errors in form.errors.values() for error in errors]
+        context["errors"] = said(form)
         return render(request, "analytics/rfm_preview.html", context)
     try:
         content = form.content().checked()

@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from campaigns.queries import campaigns, messages
-from scrm.common import palette, panels
+from scrm.common import dependents, palette, panels
 from scrm.common.access import Actor, ConsoleRequest, Permission
-from tags.queries import segments
+from scrm.common.dependents import Dependent, Thing
 
 
 def _messages_of_member(request: ConsoleRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
@@ -23,9 +23,9 @@ def _messages_of_member(request: ConsoleRequest, member_id: int) -> tuple[str, d
     return "campaigns/member_panel.html", {"rows": rows, "member_id": member_id}
 
 
-def _campaigns_of_segment(segment_id: int) -> list[segments.Dependent]:
+def _campaigns_of_segment(segment_id: int) -> list[Dependent]:
     return [
-        segments.Dependent("campaign", campaign.name, reverse("campaign_detail", args=[campaign.pk]))
+        Dependent("campaign", campaign.name, reverse("campaign_detail", args=[campaign.pk]))
         for campaign in campaigns.using_segment(segment_id)
     ]
 
@@ -40,5 +40,5 @@ def _find(actor: Actor, query: str) -> list[palette.Entry]:
 
 
 panels.register("member", "messages", _messages_of_member)
-segments.register_dependents(_campaigns_of_segment)
+dependents.register(Thing.SEGMENT, _campaigns_of_segment)
 palette.register(_find)

@@ -16,6 +16,7 @@ from members.operations import attributes as operations
 from members.queries import attributes
 from members.rules.attributes import LONGEST_CHOICE, LONGEST_KEY, LONGEST_LABEL, MOST_CHOICES
 from scrm.api.views import ApiView
+from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Forbidden
 
@@ -81,7 +82,8 @@ class AttributeView(_AttributeView):
     def put(self, request: Request, attribute_id: int) -> Response:
         given = AttributeChangesSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        return Response(AttributeSerializer(operations.update(attribute_id=attribute_id, **given.validated_data)).data)
+        changed = operations.update(attribute_id=attribute_id, **given.validated_data, now=clock.now())
+        return Response(AttributeSerializer(changed).data)
 
     @extend_schema(
         operation_id="attributes_destroy",
@@ -90,5 +92,6 @@ class AttributeView(_AttributeView):
     )
     def delete(self, request: Request, attribute_id: int) -> Response:
         """Refused with 409 `in_use`, naming what uses it, unless `even_if_used=true`."""
-        operations.delete(attribute_id=attribute_id, even_if_used=request.query_params.get("even_if_used") == "true")
+        even_if_used = request.query_params.get("even_if_used") == "true"
+        operations.delete(attribute_id=attribute_id, even_if_used=even_if_used, now=clock.now())
         return Response(status=204)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from members.api import attributes, consents, facts, members
+from members.api import attributes, consents, event_types, facts, members
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -21,4 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # The brand's own fields of a profile.
     path("attributes", attributes.AttributeListView.as_view(), name="api_attribute_list"),
     path("attributes/<int:attribute_id>", attributes.AttributeView.as_view(), name="api_attribute"),
+    # What members can do, by name.
+    path("event-types", event_types.EventTypeListView.as_view(), name="api_event_type_list"),
+    path("event-types/<int:type_id>", event_types.EventTypeView.as_view(), name="api_event_type"),
 ]

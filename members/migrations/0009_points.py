@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0008_bitmaps'),
+        ('members', '0009_events_by_type'),
     ]
 
     operations = [

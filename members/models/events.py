@@ -3,11 +3,13 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+from members.enums import usual_name
+from scrm.common.audit import audited
 from scrm.common.placement import Placement
 
 
 class EventType(models.Model):
-    """A kind of event, registered when first seen. `name` is what the timeline shows."""
+    """A kind of event: declared, or registered when first seen. `name` is what the brand calls it."""
 
     placement = Placement.REFERENCE
 
@@ -15,8 +17,11 @@ class EventType(models.Model):
     name = models.CharField(max_length=60, blank=True)
     icon = models.CharField(max_length=32, blank=True)
 
+    class Meta:
+        triggers = [audited()]
+
     def __str__(self) -> str:
-        return self.name or self.key
+        return self.name or usual_name(self.key) or self.key
 
 
 class Event(models.Model):
@@ -48,6 +53,8 @@ class Event(models.Model):
         ]
         indexes = [
             models.Index(fields=["member", "-occurred_at"], name="event_of_member"),
+            # What conditions ask of a member: how often, when last. One who browses much has few of most types.
+            models.Index(fields=["member", "type", "-occurred_at"], name="event_of_type"),
             # Entries into and exits from each segment, counted by day. Their message id is "segment.entered:5:…".
             models.Index(
                 models.Func("message_id", models.Value(":"), models.Value(2), function="split_part"),

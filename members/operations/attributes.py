@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
@@ -10,8 +11,11 @@ from members.enums import AttributeType
 from members.models import Attribute
 from members.queries import attributes
 from members.rules import attributes as rules
+from scrm.common import reactions
 from scrm.common.errors import Conflict, Invalid, NotFound
 from scrm.common.transactions import atomic
+
+_TOPICS = frozenset({"attribute"})
 
 
 def create(*, key: str, label: str, type: str, choices: Sequence[str] = ()) -> Attribute:
@@ -33,20 +37,23 @@ def create(*, key: str, label: str, type: str, choices: Sequence[str] = ()) -> A
         return Attribute.objects.create(key=key, label=_label(label), type=type, choices=listed)
 
 
-def update(*, attribute_id: int, label: str, choices: Sequence[str] = ()) -> Attribute:
+def update(*, attribute_id: int, label: str, choices: Sequence[str] = (), now: datetime) -> Attribute:
     """Call an attribute something else, or change what can be chosen. Its key and type stay.
 
-    Raises `NotFound`, `Invalid`.
+    Conditions that name a choice which is taken away are broken from then on. Raises `NotFound`, `Invalid`.
     """
     with atomic():
         attribute = _locked(attribute_id)
+        before = set(attribute.choices)
         attribute.label = _label(label)
         attribute.choices = _choices(attribute.type, choices)
         attribute.save(update_fields=["label", "choices"])
+        if not before <= set(attribute.choices) and attributes.dependents(attribute.key):
+            reactions.redefined(topics=_TOPICS, now=now)
     return attribute
 
 
-def delete(*, attribute_id: int, even_if_used: bool = False) -> None:
+def delete(*, attribute_id: int, even_if_used: bool = False, now: datetime) -> None:
     """Withdraw the declaration; members keep what they hold.
 
     Conditions that name it are broken from then on and stop with a reason, so what uses it is refused at first:
@@ -62,6 +69,8 @@ def delete(*, attribute_id: int, even_if_used: bool = False) -> None:
                 dependents=[{"kind": one.kind, "label": one.label, "url": one.url} for one in used],
             )
         attribute.delete()
+        if used:
+            reactions.redefined(topics=_TOPICS, now=now)
 
 
 def _locked(attribute_id: int) -> Attribute:

@@ -15,6 +15,11 @@ _NOTHING = "\x1e"
 TEXTS = "string_to_array(%s, E'\\x1f', E'\\x1e')"
 
 
+def named(name: str) -> str:
+    """`TEXTS` for a named placeholder."""
+    return TEXTS.replace("%s", f"%({name})s")
+
+
 def texts(values: Iterable[str | None]) -> str:
     """For `TEXTS`. Blank and None both become NULL."""
     return _BETWEEN.join([value or _NOTHING for value in values])
@@ -23,6 +28,11 @@ def texts(values: Iterable[str | None]) -> str:
 def integers(values: Iterable[int | None]) -> str:
     """For `%s::bigint[]`."""
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def numbers(values: Iterable[float | None]) -> str:
+    """For `%s::float8[]`."""
+    return "{" + ",".join(["NULL" if value is None else repr(value) for value in values]) + "}"
 
 
 def instants(values: Iterable[datetime | None]) -> str:

@@ -32,14 +32,7 @@ _TABLES = [
     "members_refund",
     "members_event",
 ]
-EVENT_TYPES = {
-    "page.viewed": ("浏览页面", "eye"),
-    "product.favorited": ("收藏商品", "heart"),
-    "cart.added": ("加入购物车", "shopping-cart"),
-    "livestream.watched": ("观看直播", "video"),
-    "review.posted": ("发表评价", "message-star"),
-}
-_EVENT_KEYS = list(EVENT_TYPES)
+_EVENT_KEYS = ("page.viewed", "product.favorited", "cart.added", "livestream.watched", "review.posted")
 
 
 def is_empty() -> bool:
@@ -93,10 +86,7 @@ class _Organisation:
 
     def __init__(self) -> None:
         self.source = Source.objects.get_or_create(key=SOURCE, defaults={"name": brand.NAME})[0].pk
-        self.types = [
-            EventType.objects.get_or_create(key=key, defaults={"name": name, "icon": icon})[0].pk
-            for key, (name, icon) in EVENT_TYPES.items()
-        ]
+        self.types = [EventType.objects.get_or_create(key=key)[0].pk for key in _EVENT_KEYS]
         self.city_stores: list[list[int]] = []
         self.store_staff: dict[int, list[int]] = {}
         number = 0

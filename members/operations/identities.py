@@ -14,7 +14,7 @@ from members.enums import PERSONAL_KINDS, Rejection
 from members.operations import columns
 from members.rules.identities import STRONG, WEAK, Named, mask_email, mask_phone
 from members.rules.rejections import ItemRejected
-from scrm.common import encryption
+from scrm.common import encryption, statements
 from scrm.common.errors import Conflict
 
 _PERSONAL = frozenset(kind.value for kind in PERSONAL_KINDS)
@@ -99,10 +99,10 @@ def known(claimed: Iterable[Named]) -> dict[Named, int]:
     """The member behind each identity that is known already.
 
     An identity never changes hands while facts come in, so whoever is named by one known identity alone needs no
-    more than this.
+    more than this. Inside a transaction that is planned `by_index`.
     """
     slots = {one: _slot(one) for one in claimed}
-    owners = _owners(set(slots.values()))
+    owners = _by_slot(statements.fetch(_OWNERS, _listed(set(slots.values()))))
     return {one: owners[slot] for one, slot in slots.items() if slot in owners}
 
 
@@ -252,20 +252,31 @@ def note_candidates(suspects: Mapping[tuple[int, int], dict[str, Any]]) -> None:
         )
 
 
+_OWNERS = f"""
+    SELECT i.kind, i.value, i.member_id
+    FROM unnest({columns.named("kinds")}, {columns.named("values")}) AS t (kind, value)
+    JOIN members_identity i ON i.kind = t.kind AND i.value = t.value
+"""
+
+
 def _owners(slots: set[Slot]) -> dict[Slot, int]:
     if not slots:
         return {}
-    listed = list(slots)
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT i.kind, i.value, i.member_id
-            FROM unnest({columns.TEXTS}, {columns.TEXTS}) AS t (kind, value)
-            JOIN members_identity i ON i.kind = t.kind AND i.value = t.value
-            """,
-            [columns.texts(kind for kind, _ in listed), columns.texts(value for _, value in listed)],
-        )
-        return {(kind, value): member_id for kind, value, member_id in cursor.fetchall()}
+        cursor.execute(_OWNERS, _listed(slots))
+        return _by_slot(cursor.fetchall())
+
+
+def _listed(slots: set[Slot]) -> dict[str, str]:
+    listed = list(slots)
+    return {
+        "kinds": columns.texts(kind for kind, _ in listed),
+        "values": columns.texts(value for _, value in listed),
+    }
+
+
+def _by_slot(rows: Sequence[tuple[Any, ...]]) -> dict[Slot, int]:
+    return {(kind, value): member_id for kind, value, member_id in rows}
 
 
 def _living(member_ids: set[int]) -> dict[int, int]:

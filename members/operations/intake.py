@@ -47,7 +47,7 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
             good.append((index, found))
     if not good:
         return outcomes
-    with atomic():
+    with atomic(by_index=True):
         source_of = references.source_ids({items[index].source for index, _ in good})
         type_of = references.type_ids({items[index].type for index, _ in good})
         resolution = _whose(items, good, source_of, now)

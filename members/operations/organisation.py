@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from members.models import Region, Staff, Store
+from scrm.common import reactions
 from scrm.common.errors import Invalid, NotFound
 from scrm.common.transactions import atomic
 
@@ -42,9 +44,17 @@ class StaffValues(TypedDict):
     is_active: bool
 
 
-def save_store(*, store_id: int | None, values: StoreValues) -> Store:
-    """Create a store, or change one. Raises `NotFound`, and `Invalid` when the code is taken."""
-    return _save(Store, store_id, dict(values), unique="code")
+def save_store(*, store_id: int | None, values: StoreValues, now: datetime) -> Store:
+    """Create a store, or change one; what hangs on the region of its members follows when it moves to another.
+
+    Raises `NotFound`, and `Invalid` when the code is taken.
+    """
+    with atomic():
+        before = None if store_id is None else Store.objects.filter(pk=store_id).first()
+        store = _save(Store, store_id, dict(values), unique="code")
+        if before is not None and before.region_id != store.region_id:
+            reactions.redefined(topics={"region"}, now=now)
+    return store
 
 
 def save_staff(*, staff_id: int | None, values: StaffValues) -> Staff:

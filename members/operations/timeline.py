@@ -7,18 +7,19 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import connection
 
 from members.operations import columns, references
 from members.rules.rejections import INTERNAL_PREFIX
+from scrm.common import statements
 from scrm.common.transactions import atomic
 
 # In key order, so that batches that overlap wait for each other instead of deadlocking.
 _INSERT = f"""
     INSERT INTO members_event (member_id, source_id, type_id, message_id, occurred_at, amount, properties, received_at)
-    SELECT t.member_id, t.source_id, t.type_id, t.message_id, t.occurred_at, t.amount, t.properties::jsonb, %s
-    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], {columns.TEXTS}, %s::timestamptz[], %s::bigint[],
-                {columns.TEXTS}) AS t (member_id, source_id, type_id, message_id, occurred_at, amount, properties)
+    SELECT t.member_id, t.source_id, t.type_id, t.message_id, t.occurred_at, t.amount, t.properties::jsonb, %(now)s
+    FROM unnest(%(members)s::bigint[], %(sources)s::bigint[], %(types)s::bigint[], {columns.named("messages")},
+                %(occurred)s::timestamptz[], %(amounts)s::bigint[], {columns.named("properties")})
+         AS t (member_id, source_id, type_id, message_id, occurred_at, amount, properties)
     ORDER BY t.member_id, t.source_id, t.message_id
     ON CONFLICT (member_id, source_id, message_id) DO NOTHING
 """
@@ -32,10 +33,11 @@ _LAND = f"""
             last_event_at = GREATEST(s.last_event_at, EXCLUDED.last_event_at)
     )
     SELECT count(*),
-           CASE WHEN count(*) < %s
+           CASE WHEN count(*) < %(rows)s::bigint
                 THEN array_agg(member_id || ' ' || source_id || ' ' || message_id) END
     FROM landed
 """
+_APPEND = f"WITH added AS ({_INSERT} RETURNING 1) SELECT count(*) FROM added"
 # member id, source id, type id, message id, occurred at, amount in minor units, properties as JSON
 EventRow = tuple[int, int, int, str, datetime, int | None, str]
 EventKey = tuple[int, int, str]
@@ -46,9 +48,7 @@ def insert(rows: Sequence[EventRow], *, now: datetime) -> set[EventKey] | None:
 
     Returns the keys of those that were new, or None when all of them were. Inside a transaction.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LAND, [*_values(rows, now), len(rows)])
-        count, keys = cursor.fetchone()
+    ((count, keys),) = statements.fetch(_LAND, {**_values(rows, now), "rows": str(len(rows))})
     if count == len(rows):
         return None
     landed = (key.split(" ", 2) for key in keys or ())
@@ -70,7 +70,7 @@ def append(
     taken = list(rows)
     if not taken:
         return 0
-    with atomic():
+    with atomic(savepoint=False):
         key = INTERNAL_PREFIX + source
         source_id = references.source_ids([key])[key]
         type_id = references.type_ids([type])[type]
@@ -78,21 +78,19 @@ def append(
             (member_id, source_id, type_id, message_id, occurred_at, None, msgspec.json.encode(what).decode())
             for member_id, message_id, occurred_at, what in taken
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(_INSERT, _values(values, now))
-            added: int = cursor.rowcount
-            return added
+        ((added,),) = statements.fetch(_APPEND, _values(values, now))
+        return int(added)
 
 
-def _values(rows: Sequence[EventRow], now: datetime) -> list[Any]:
+def _values(rows: Sequence[EventRow], now: datetime) -> dict[str, Any]:
     member_ids, source_ids, type_ids, message_ids, occurred, amounts, properties = zip(*rows, strict=True)
-    return [
-        now,
-        columns.integers(member_ids),
-        columns.integers(source_ids),
-        columns.integers(type_ids),
-        columns.texts(message_ids),
-        columns.instants(occurred),
-        columns.integers(amounts),
-        columns.texts(properties),
-    ]
+    return {
+        "now": now,
+        "members": columns.integers(member_ids),
+        "sources": columns.integers(source_ids),
+        "types": columns.integers(type_ids),
+        "messages": columns.texts(message_ids),
+        "occurred": columns.instants(occurred),
+        "amounts": columns.integers(amounts),
+        "properties": columns.texts(properties),
+    }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,29 +11,10 @@ from django.utils.translation import pgettext
 from members.enums import AttributeType
 from members.models import Attribute
 from members.rules.attributes import PREFIX, read
+from scrm.common import dependents as registered
 from scrm.common import display
+from scrm.common.dependents import Dependent, Thing
 from scrm.common.errors import NotFound
-
-
-@dataclass(frozen=True, slots=True)
-class Dependent:
-    """Something whose condition names an attribute: shown before the attribute is deleted."""
-
-    kind: str
-    label: str
-    url: str
-
-    def __str__(self) -> str:
-        return self.label
-
-
-DependentSearch = Callable[[str], list[Dependent]]
-_searches: list[DependentSearch] = []
-
-
-def register_dependents(search: DependentSearch) -> None:
-    """Higher apps say here what of theirs uses a field of conditions, given its key (`attribute.<key>`)."""
-    _searches.append(search)
 
 
 def every() -> list[Attribute]:
@@ -56,7 +36,7 @@ def by_key(key: str) -> Attribute | None:
 
 def dependents(key: str) -> list[Dependent]:
     """What uses the attribute: what higher apps registered."""
-    return [found for search in _searches for found in search(PREFIX + key)]
+    return registered.of(Thing.FIELD, PREFIX + key)
 
 
 def shown(values: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -38,6 +38,8 @@ OTHER = _("Other")
 
 
 _PROFILE = frozenset({"profile"})
+# Stores move from one region to another.
+_REGION = frozenset({"profile", "region"})
 _IDENTITY = frozenset({"identity"})
 _CONSENT = frozenset({"consent"})
 
@@ -169,7 +171,7 @@ register(
     Field("joined_at", _("Joined"), PROFILE, FieldType.DATETIME, _joined, always_set=True, topics=_PROFILE),
     Field("source", _("Source"), PROFILE, FieldType.ENUM, _nullable("source_id"), choices=sources, topics=_PROFILE),
     Field("store", _("Store"), PLACE, FieldType.ENUM, _nullable("store_id"), choices=stores, topics=_PROFILE),
-    Field("region", _("Region"), PLACE, FieldType.ENUM, _region, choices=regions, topics=_PROFILE),
+    Field("region", _("Region"), PLACE, FieldType.ENUM, _region, choices=regions, topics=_REGION),
     Field("owner", _("Staff owner"), PLACE, FieldType.ENUM, _nullable("owner_id"), choices=owners, topics=_PROFILE),
     *fact_fields.fields(sources=sources, stores=stores),
     Field("identity", _("Identity"), CONTACT, FieldType.SET, _identities, choices=_kinds, topics=_IDENTITY),

@@ -16,6 +16,7 @@ from members.enums import AttributeType
 from members.models import Attribute
 from members.operations import attributes as operations
 from members.queries import attributes
+from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
 
@@ -94,7 +95,9 @@ def attribute_edit(request: ConsoleRequest, attribute_id: int) -> HttpResponse:
         data = form.cleaned_data
         if _saved(
             form,
-            lambda: operations.update(attribute_id=attribute_id, label=data["label"], choices=form.listed),
+            lambda: operations.update(
+                attribute_id=attribute_id, label=data["label"], choices=form.listed, now=clock.now()
+            ),
         ):
             messages.success(request, _("Saved."))
             return redirect("attribute_list")
@@ -111,7 +114,7 @@ def attribute_edit(request: ConsoleRequest, attribute_id: int) -> HttpResponse:
 @page(allow=Permission.SETTINGS)
 def attribute_delete(request: ConsoleRequest, attribute_id: int) -> HttpResponse:
     """Withdraw a custom field. The page listed what uses it, so that is known."""
-    operations.delete(attribute_id=attribute_id, even_if_used=True)
+    operations.delete(attribute_id=attribute_id, even_if_used=True, now=clock.now())
     messages.success(request, _("The field was deleted. Members keep what they hold."))
     return redirect("attribute_list")
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from members.operations import organisation as organisation_acts
 from members.queries import organisation
 from members.web.forms import RegionForm, StaffForm, StoreForm
+from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, NotFound
 
@@ -55,7 +56,7 @@ def store_edit(request: ConsoleRequest, store_id: int | None = None) -> HttpResp
             code=data["code"], name=data["name"], kind=data["kind"], region_id=data["region"],
             city=data["city"], is_active=data["is_active"],
         )  # fmt: skip
-        if _saved(form, lambda: organisation_acts.save_store(store_id=store_id, values=values)):
+        if _saved(form, lambda: organisation_acts.save_store(store_id=store_id, values=values, now=clock.now())):
             return _back(request, "stores")
     return _form(request, form, store, gettext_lazy("New store"), "stores")
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import ngettext, pgettext
 
-from members.enums import Channel, ConsentState, OrderState, Purpose
+from members.enums import Channel, ConsentState, OrderState, Purpose, usual_name
 from members.queries.timeline import Entry
 
 MOST_PROPERTIES = 8
@@ -20,9 +19,8 @@ MOST_PROPERTIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a kind of entry is drawn, and which of its properties say the most."""
+    """How a type of event is drawn, and which of its properties say the most."""
 
-    title: str | Promise
     icon: str
     tone: str = "grey"
     tell: Callable[[dict[str, Any]], str] | None = None
@@ -89,47 +87,40 @@ def _consent(properties: dict[str, Any]) -> str:
 _PRODUCT = _of("product", "product_name", "name", "title", "sku")
 _CAMPAIGN = _of("campaign", "campaign_name", "subject", "channel")
 LOOKS: dict[str, Look] = {
-    "page.viewed": Look(gettext_lazy("Viewed a page"), icon="eye", tell=_of("title", "path", "url", "sku")),
-    "product.viewed": Look(gettext_lazy("Viewed a product"), icon="eye", tell=_PRODUCT),
-    "product.favorited": Look(gettext_lazy("Added to favourites"), icon="heart", tone="pink", tell=_PRODUCT),
-    "cart.added": Look(gettext_lazy("Put into the cart"), icon="shopping-cart", tone="amber", tell=_PRODUCT),
-    "livestream.watched": Look(
-        gettext_lazy("Watched a livestream"), icon="video", tone="violet", tell=_of("title", "sku")
-    ),
-    "review.posted": Look(gettext_lazy("Posted a review"), icon="message-star", tone="amber", tell=_of("text", "sku")),
-    "coupon.received": Look(
-        gettext_lazy("Received a coupon"), icon="ticket", tone="amber", tell=_of("name", "template")
-    ),
-    "coupon.redeemed": Look(
-        gettext_lazy("Redeemed a coupon"), icon="ticket", tone="green", tell=_of("name", "template")
-    ),
-    "member.registered": Look(gettext_lazy("Registered"), icon="user-plus", tone="jade"),
-    "app.opened": Look(gettext_lazy("Opened the app"), icon="device-mobile"),
-    "search.performed": Look(gettext_lazy("Searched"), icon="search", tell=_of("query", "keyword")),
-    "message.sent": Look(gettext_lazy("Was sent a message"), icon="send", tone="blue", tell=_CAMPAIGN),
-    "message.delivered": Look(gettext_lazy("Message delivered"), icon="mail-check", tone="blue", tell=_CAMPAIGN),
-    "message.opened": Look(gettext_lazy("Opened a message"), icon="mail-opened", tone="blue", tell=_CAMPAIGN),
-    "message.clicked": Look(gettext_lazy("Clicked a link"), icon="click", tone="violet", tell=_of("url", "campaign")),
-    "message.replied": Look(gettext_lazy("Replied"), icon="message-reply", tone="green", tell=_of("text", "campaign")),
-    "message.unsubscribed": Look(gettext_lazy("Unsubscribed"), icon="mail-off", tone="red", tell=_CAMPAIGN),
-    "tag.added": Look(gettext_lazy("Tag added"), icon="tag", tone="jade", tell=_of("tags", "tag", "name")),
-    "tag.removed": Look(gettext_lazy("Tag removed"), icon="tag-off", tell=_of("tags", "tag", "name")),
-    "segment.entered": Look(
-        gettext_lazy("Entered a segment"), icon="filter", tone="violet", tell=_of("segment", "name")
-    ),
-    "segment.left": Look(gettext_lazy("Left a segment"), icon="filter-off", tell=_of("segment", "name")),
-    "lifecycle.changed": Look(
-        gettext_lazy("Lifecycle stage changed"), icon="recycle", tone="jade", tell=_change(_stages)
-    ),
-    "aipl.changed": Look(gettext_lazy("AIPL stage changed"), icon="recycle", tone="jade", tell=_change(_stages)),
-    "rfm.changed": Look(gettext_lazy("RFM class changed"), icon="grid-dots", tone="violet", tell=_change()),
-    "consent.granted": Look(gettext_lazy("Consent given"), icon="shield-check", tone="green", tell=_consent),
-    "consent.withdrawn": Look(gettext_lazy("Consent withdrawn"), icon="shield-off", tone="red", tell=_consent),
+    "page.viewed": Look(icon="eye", tell=_of("title", "path", "url", "sku")),
+    "product.viewed": Look(icon="eye", tell=_PRODUCT),
+    "product.favorited": Look(icon="heart", tone="pink", tell=_PRODUCT),
+    "cart.added": Look(icon="shopping-cart", tone="amber", tell=_PRODUCT),
+    "livestream.watched": Look(icon="video", tone="violet", tell=_of("title", "sku")),
+    "review.posted": Look(icon="message-star", tone="amber", tell=_of("text", "sku")),
+    "coupon.received": Look(icon="ticket", tone="amber", tell=_of("name", "template")),
+    "coupon.redeemed": Look(icon="ticket", tone="green", tell=_of("name", "template")),
+    "member.registered": Look(icon="user-plus", tone="jade"),
+    "app.opened": Look(icon="device-mobile"),
+    "search.performed": Look(icon="search", tell=_of("query", "keyword")),
+    "message.sent": Look(icon="send", tone="blue", tell=_CAMPAIGN),
+    "message.delivered": Look(icon="mail-check", tone="blue", tell=_CAMPAIGN),
+    "message.opened": Look(icon="mail-opened", tone="blue", tell=_CAMPAIGN),
+    "message.clicked": Look(icon="click", tone="violet", tell=_of("url", "campaign")),
+    "message.replied": Look(icon="message-reply", tone="green", tell=_of("text", "campaign")),
+    "message.unsubscribed": Look(icon="mail-off", tone="red", tell=_CAMPAIGN),
+    "tag.added": Look(icon="tag", tone="jade", tell=_of("tags", "tag", "name")),
+    "tag.removed": Look(icon="tag-off", tell=_of("tags", "tag", "name")),
+    "segment.entered": Look(icon="filter", tone="violet", tell=_of("segment", "name")),
+    "segment.left": Look(icon="filter-off", tell=_of("segment", "name")),
+    "lifecycle.changed": Look(icon="recycle", tone="jade", tell=_change(_stages)),
+    "aipl.changed": Look(icon="recycle", tone="jade", tell=_change(_stages)),
+    "rfm.changed": Look(icon="grid-dots", tone="violet", tell=_change()),
+    "consent.granted": Look(icon="shield-check", tone="green", tell=_consent),
+    "consent.withdrawn": Look(icon="shield-off", tone="red", tell=_consent),
 }
 
 
 def present(entry: Entry) -> Item:
-    """A title, a sentence and a picture; for a type nobody described, its key and its properties."""
+    """A title, a sentence and a picture; for a type that is drawn in no way of its own, its properties.
+
+    The name that the brand gave a type goes before the usual one.
+    """
     if entry.kind == "order":
         return _order(entry)
     if entry.kind == "refund":
@@ -141,11 +132,12 @@ def present(entry: Entry) -> Item:
     key = entry.type_key
     if key == "lifecycle.changed" and entry.properties.get("kind") == "aipl":
         key = "aipl.changed"
+    title = entry.type_name or usual_name(key) or key
     look = LOOKS.get(key)
     if look is None:
         return Item(
             entry.at,
-            entry.type_name or entry.type_key,
+            title,
             icon="point",
             tone="grey",
             amount=entry.amount,
@@ -153,7 +145,7 @@ def present(entry: Entry) -> Item:
             details=list(_details(entry.properties)),
         )
     text = look.tell(entry.properties) if look.tell else ""
-    return Item(entry.at, str(look.title), look.icon, look.tone, entry.amount, text, entry.source)
+    return Item(entry.at, title, look.icon, look.tone, entry.amount, text, entry.source)
 
 
 def _order(entry: Entry) -> Item:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from members.web import attributes, member_list, member_pages, organisation_pages
+from members.web import attributes, event_types, member_list, member_pages, organisation_pages
 
 urlpatterns = [
     path("", include("members.web.import_urls")),
@@ -25,6 +25,9 @@ urlpatterns = [
     path("attributes/new/", attributes.attribute_new, name="attribute_new"),
     path("attributes/<int:attribute_id>/", attributes.attribute_edit, name="attribute_edit"),
     path("attributes/<int:attribute_id>/delete/", attributes.attribute_delete, name="attribute_delete"),
+    path("event-types/", event_types.event_type_list, name="event_type_list"),
+    path("event-types/new/", event_types.event_type_new, name="event_type_new"),
+    path("event-types/<int:type_id>/", event_types.event_type_edit, name="event_type_edit"),
     path("stores/", organisation_pages.store_list, name="store_list"),
     path("stores/new/", organisation_pages.store_edit, name="store_new"),
     path("stores/<int:store_id>/", organisation_pages.store_edit, name="store_edit"),

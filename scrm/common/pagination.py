@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import BooleanField, F, Field, Func, Model, Q, QuerySet, Value
+from django.db.models.expressions import OrderBy
 from django.utils.translation import gettext as _
 
 from scrm.common.errors import Invalid
@@ -94,6 +95,11 @@ def paginate(queryset: QuerySet[Row], *, order: Sequence[tuple[str, bool]], curs
     more = len(rows) > size
     rows = rows[:size]
     return Page(rows, encode([_value(rows[-1], path) for path, _ in order]) if more else None)
+
+
+def ordering(order: Sequence[tuple[str, bool]]) -> list[OrderBy]:
+    """The same order for a queryset that is read whole: missing values last."""
+    return [F(path).desc(nulls_last=True) if descending else F(path).asc(nulls_last=True) for path, descending in order]
 
 
 @dataclass(frozen=True, slots=True)

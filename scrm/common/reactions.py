@@ -1,7 +1,7 @@
-"""What follows a landed batch of facts, inside the same transaction.
+"""What follows a landed batch of facts, or a changed meaning of what conditions name, inside the same transaction.
 
-The intake calls `run` without knowing who is on the list; `scrm/reactions.py` fills it in order at start-up.
-A reaction is set-based: it gets the whole batch, never one row at a time.
+The intake calls `run`, and who redefines a thing calls `redefined`, without knowing who is on the lists, which
+`scrm/reactions.py` fills in order at start-up. A reaction is set-based: it gets the whole batch, never one row.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,22 @@ class Facts:
         return self.members_of.get(topic, self.member_ids)
 
 
+class Redefinition(Protocol):
+    """Called after answers of conditions may have changed for any number of members, who are not known."""
+
+    def __call__(self, *, topics: Collection[str], now: datetime) -> object: ...
+
+
 Reaction = Callable[[Facts], None]
 _reactions: list[Reaction] = []
+_redefinitions: list[Redefinition] = []
 
 
-def install(reactions: Sequence[Reaction]) -> None:
-    """Set the list. Called once, by the composition root."""
+def install(reactions: Sequence[Reaction], redefinitions: Sequence[Redefinition] | None = None) -> None:
+    """Set the lists; the second stays as it is when it is not given. Called once, by the composition root."""
     _reactions[:] = reactions
+    if redefinitions is not None:
+        _redefinitions[:] = redefinitions
 
 
 def run(facts: Facts) -> None:
@@ -51,3 +61,13 @@ def run(facts: Facts) -> None:
     if facts.member_ids:
         for reaction in _reactions:
             reaction(facts)
+
+
+def redefined(*, topics: Collection[str], now: datetime) -> None:
+    """Something that conditions hang on means something else now: a store's region, a custom field.
+
+    `topics` say what, in the words of `conditions.dependencies`. Inside the transaction that changed it; what takes
+    long is left to the background.
+    """
+    for reaction in _redefinitions:
+        reaction(topics=topics, now=now)

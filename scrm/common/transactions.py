@@ -15,11 +15,22 @@ import psycopg.errors
 from django.db import OperationalError, connection, transaction
 
 from scrm.common.access import SYSTEM, Actor
+from scrm.common.statements import BY_INDEX
 
 Result = TypeVar("Result")
 _ATTEMPTS = 3
 _TRY_AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
+
+
+class _Told:
+    """Whom the outermost transaction has named to Postgres; None once another one was named inside it."""
+
+    def __init__(self, ref: str) -> None:
+        self.ref: str | None = ref
+
+
+_told: ContextVar[_Told | None] = ContextVar("told", default=None)
 
 
 def current_actor() -> Actor:
@@ -38,11 +49,29 @@ def acting_as(actor: Actor) -> Iterator[None]:
 
 
 @contextmanager
-def atomic() -> Iterator[None]:
-    """A transaction, or a savepoint inside one, that is audited as done by the current actor."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('scrm.actor', %s, true)", [current_actor().ref])
-        yield
+def atomic(*, savepoint: bool = True, by_index: bool = False) -> Iterator[None]:
+    """A transaction, or a savepoint inside one, that is audited as done by the current actor.
+
+    `savepoint=False`: inside a transaction be a part of it; what is raised ends it as a whole. `by_index`: its
+    statements are about few rows each and are to be planned for that (`statements.BY_INDEX`).
+    """
+    ref, told = current_actor().ref, _told.get()
+    with transaction.atomic(savepoint=savepoint):
+        # What the outermost has said holds for all of it, whatever is rolled back inside.
+        if told is None or told.ref != ref or by_index:
+            with connection.cursor() as cursor:
+                more = f", {BY_INDEX}" if by_index else ""
+                cursor.execute(f"SELECT set_config('scrm.actor', %s, true){more}", [ref])
+        if told is not None:
+            if told.ref != ref:
+                told.ref = None
+            yield
+            return
+        token = _told.set(_Told(ref))
+        try:
+            yield
+        finally:
+            _told.reset(token)
 
 
 def given_up(error: BaseException) -> bool:

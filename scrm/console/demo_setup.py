@@ -14,7 +14,7 @@ from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
 from scrm.common.transactions import atomic
 from tags.enums import RuleForm
-from tags.operations import automatic, catalogue, segments, watches
+from tags.operations import automatic, catalogue, segments, statistics, watches
 from tags.operations import demo as tag_demo
 
 # (user name, name shown, role, scope)
@@ -119,6 +119,7 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
     make_rules(now=now)
     if followed.watch_id is not None:
         watches.evaluate_everyone(watch_id=followed.watch_id, now=now)
+    statistics.count(now=now)
     for name, body in TEMPLATES:
         templates.create(name=name, channel="sandbox", subject="", body=body, user_id=None)
     sandbox = next(account for account in accounts.active() if account.channel == "sandbox")

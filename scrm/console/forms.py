@@ -88,7 +88,7 @@ class ApiKeyForm(forms.Form):
     name = forms.CharField(max_length=80, label=_("Name"))
     scopes = forms.MultipleChoiceField(
         choices=[choice for choice in Permission.choices if choice[0] != Permission.HOME],
-        widget=forms.CheckboxSelectMultiple,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         label=_("Scopes"),
     )
     allowed_ips = forms.CharField(

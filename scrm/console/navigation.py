@@ -71,6 +71,7 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
             Item(_("Users and roles"), "user_list", icon="user-cog", permission=Permission.SETTINGS),
             Item(_("Stores"), "store_list", icon="building-store", permission=Permission.SETTINGS),
             Item(_("Custom fields"), "attribute_list", icon="forms", permission=Permission.SETTINGS),
+            Item(_("Event types"), "event_type_list", icon="activity", permission=Permission.SETTINGS),
             Item(_("API keys"), "api_key_list", icon="key", permission=Permission.SETTINGS),
         ],
     ),

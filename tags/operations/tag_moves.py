@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import connection
@@ -15,14 +15,25 @@ ADDED, REMOVED = "tag.added", "tag.removed"
 Pairs = Collection[tuple[int, int]]
 
 
-def note(*, added: Pairs = (), removed: Pairs = (), reason: str = "", by: str = "", now: datetime) -> None:
+def note(
+    *,
+    added: Pairs = (),
+    removed: Pairs = (),
+    reason: str = "",
+    by: str = "",
+    names: Mapping[int, tuple[str, str]] | None = None,
+    now: datetime,
+) -> None:
     """Put `tag.added` and `tag.removed` on timelines, with the names of tag and group. Set-based.
 
-    `by` says what did it when it was no person: "rule", "validity". Inside a transaction.
+    `by` says what did it when it was no person: "rule", "validity"; `names` spares looking the (tag, group) names of
+    these tags up, where they are known. Inside a transaction.
     """
     if not added and not removed:
         return
-    names = _names({tag_id for _, tag_id in (*added, *removed)})
+    moved = {tag_id for _, tag_id in (*added, *removed)}
+    if names is None or not moved <= names.keys():
+        names = _names(moved)
     stamp = now.isoformat()
     more = {name: value for name, value in (("reason", reason), ("by", by)) if value}
     for kind, pairs in ((REMOVED, removed), (ADDED, added)):
@@ -43,7 +54,7 @@ def note(*, added: Pairs = (), removed: Pairs = (), reason: str = "", by: str = 
 
 
 def _names(tag_ids: Collection[int]) -> dict[int, tuple[str, str]]:
-    """The names of tag and group. Plain SQL: it is asked in every batch that moves a tag."""
+    """The names of tag and group."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from members.operations import columns
+from scrm.common import statements
 from tags.enums import Choice, RuleForm, RuleState, TagKind
 from tags.models import Segment, Watch
 from tags.operations import segment_moves, tag_moves
@@ -66,7 +67,8 @@ def apply(transitions: Sequence[Transition], *, now: datetime) -> Moved:
     others = watch_ids - rules.keys()
     if others:
         _move([one for one in transitions if one.watch_id in others], others, moved, now)
-    tag_moves.note(added=moved.added, removed=moved.removed, by="rule", now=now)
+    names = {rule.tag_id: (rule.tag, rule.group) for rule in rules.values()}
+    tag_moves.note(added=moved.added, removed=moved.removed, by="rule", names=names, now=now)
     return moved
 
 
@@ -74,20 +76,21 @@ class _Rule(NamedTuple):
     tag_id: int
     group_id: int
     choice: str
+    tag: str
+    group: str
+
+
+_RULES = """
+    SELECT r.watch_id, r.tag_id, t.group_id, g.choice, t.name, g.name FROM tags_tagrule r
+    JOIN tags_tag t ON t.id = r.tag_id JOIN tags_taggroup g ON g.id = t.group_id
+    WHERE r.watch_id = ANY(%(watches)s::bigint[]) AND r.state = %(enabled)s
+"""
 
 
 def _rules(watch_ids: Collection[int]) -> dict[int, _Rule]:
-    """The enabled tag rules of the watches. Plain SQL: it is asked in every batch that moves a tag."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT r.watch_id, r.tag_id, t.group_id, g.choice FROM tags_tagrule r
-            JOIN tags_tag t ON t.id = r.tag_id JOIN tags_taggroup g ON g.id = t.group_id
-            WHERE r.watch_id = ANY(%s::bigint[]) AND r.state = %s
-            """,
-            [columns.integers(watch_ids), RuleState.ENABLED.value],
-        )
-        return {row[0]: _Rule(*row[1:]) for row in cursor.fetchall()}
+    """The enabled tag rules of the watches."""
+    found = statements.fetch(_RULES, {"watches": columns.integers(watch_ids), "enabled": RuleState.ENABLED.value})
+    return {row[0]: _Rule(*row[1:]) for row in found}
 
 
 def _tag(transitions: list[Transition], rules: dict[int, _Rule], moved: Moved, now: datetime) -> None:
@@ -157,20 +160,18 @@ def _put_on(rows: Collection[tuple[int, int, float | None]], *, now: datetime) -
     """Put rules' tags on; whoever has the tag already keeps it as it is."""
     if not rows:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PUT_ON,
-            {
-                "condition": RuleForm.CONDITION.value,
-                "rule": TagKind.RULE.value,
-                "event": TagKind.EVENT.value,
-                "now": now,
-                "members": columns.integers(row[0] for row in rows),
-                "tags": columns.integers(row[1] for row in rows),
-                "weights": [row[2] for row in rows],
-            },
-        )
-        return list(cursor.fetchall())
+    return statements.fetch(  # type: ignore[return-value]  # two whole numbers
+        _PUT_ON,
+        {
+            "condition": RuleForm.CONDITION.value,
+            "rule": TagKind.RULE.value,
+            "event": TagKind.EVENT.value,
+            "now": now,
+            "members": columns.integers(row[0] for row in rows),
+            "tags": columns.integers(row[1] for row in rows),
+            "weights": columns.numbers(row[2] for row in rows),
+        },
+    )
 
 
 def _weigh(rows: Collection[tuple[int, int, float | None]], now: datetime) -> list[Pair]:

@@ -161,7 +161,7 @@ def start_nightly(*, now: datetime, actor: Actor) -> int | None:
 def check_all(*, progress: jobs.Progress) -> None:
     """Evaluate every enabled watch for everyone; one that breaks does not stop the others.
 
-    What it finds different was missed by the facts: a store that moved to another region, a row changed by hand.
+    What it finds different was missed by the facts: a row changed by hand.
     """
     watch_ids = list(Watch.objects.filter(enabled=True).order_by("pk").values_list("pk", flat=True))
     changed, last = progress.checkpoint.get("changed", 0), progress.checkpoint.get("last", 0)

@@ -1,7 +1,8 @@
 """Watched conditions as one prepared statement: evaluated, compared with what is stored, and the differences stored.
 
-A statement covers up to 62 watches and any members. Which watch is evaluated for which member is said by a bit mask
-beside each member, so that the text stays the same from batch to batch and PostgreSQL plans it once per connection.
+A statement covers up to 62 watches and any members. Which watches are evaluated for which member is said by their
+places beside each member, so that the text stays the same from batch to batch and PostgreSQL plans it once per
+connection.
 
 What moves with the clock in it ("in the last 7 days") is found by compiling each condition at both ends and in the
 middle of a quarter of an hour: a value that is the same at all three is written into the text, one that moves as the
@@ -21,15 +22,14 @@ from django.db import connection
 from psycopg import sql
 
 from members.operations import columns
-from scrm.common import conditions
+from scrm.common import conditions, statements
 from scrm.common.conditions import Leaf, Node, Sql
 from scrm.common.conditions.compiler import context_of, value_of
-from tags.operations import prepared_statements as statements
 from tags.operations import watch_texts
 from tags.operations.watch_bounds import Bound, bound_of
 from tags.queries import watches as queries
 
-# Bits of a bigint that stay positive, with one to spare.
+# So many conditions are still prepared for running in little time, though most batches ask for few of them.
 LARGEST_BLOCK = 62
 _CELL = timedelta(minutes=15)
 _PLACE = re.compile(r"%%|%s")
@@ -114,12 +114,12 @@ class Block:
     def __init__(self, watches: Sequence[Watched]) -> None:
         assert len(watches) <= LARGEST_BLOCK  # noqa: S101  # the callers cut
         self.watches = tuple(watches)
-        self._bit = {watched.id: 1 << index for index, watched in enumerate(self.watches)}
+        self._place = {watched.id: str(place) for place, watched in enumerate(self.watches)}
         # The quarter of an hour, the texts and the parameters' distances: replaced as one, for other threads.
         self._ready: tuple[datetime, _Texts, dict[str, timedelta]] | None = None
 
     def covers(self, watch_id: int) -> bool:
-        return watch_id in self._bit
+        return watch_id in self._place
 
     def settle(
         self,
@@ -135,15 +135,15 @@ class Block:
         (`watch_bounds`) instead of computed. Inside a transaction that holds the members (`summaries.hold`). When it
         raises, the transaction is as it was before. `prepared=False` is for statements that are run once.
         """
-        masks: dict[int, int] = {}
+        places: dict[int, list[str]] = {}
         for watch_id, member_ids in members_of.items():
-            bit = self._bit[watch_id]
+            place = self._place[watch_id]
             for member_id in member_ids:
-                masks[member_id] = masks.get(member_id, 0) | bit
-        members = sorted(masks)
+                places.setdefault(member_id, []).append(place)
+        members = sorted(places)
         texts, values = self._statement(now)
         values["members"] = columns.integers(members)
-        values["masks"] = columns.integers(masks[member_id] for member_id in members)
+        values["places"] = columns.texts(" ".join(places[member_id]) for member_id in members)
         values["now"], values["soon"] = now, now + SOON
         text = texts.exact
         if occurred is not None:
@@ -179,13 +179,13 @@ class Block:
     def _write(self, pieces: list[str | None]) -> _Texts:
         """The statements, of three pieces per watch."""
         parts = [
-            watch_texts.parts(1 << index, watched.bound, *pieces[3 * index : 3 * index + 3])
+            watch_texts.part(watched.bound, *pieces[3 * index : 3 * index + 3])
             for index, watched in enumerate(self.watches)
         ]
         ids = [watched.id for watched in self.watches]
         return _Texts(
-            exact=_known_types(watch_texts.settle(ids, parts, bounded=False)),
-            bounded=_known_types(watch_texts.settle(ids, parts, bounded=True)),
+            exact=_by_type(_known_types(watch_texts.settle(ids, parts, bounded=False))),
+            bounded=_by_type(_known_types(watch_texts.settle(ids, parts, bounded=True))),
         )
 
 
@@ -212,6 +212,19 @@ def _known_types(text: str) -> str:
         return f"'{{{','.join(str(ids[key]) for key in keys)}}}'::bigint[]"
 
     return _TYPES.sub(put, text)
+
+
+# The later end of a window, when it moves with the clock.
+_UNTIL = re.compile(r"e\.occurred_at <= (%\(moving\d+\)s::timestamptz)")
+
+
+def _by_type(text: str) -> str:
+    """The text with the later ends of windows compared beside the index, where there is next to nothing behind them.
+
+    Between two instants that it does not know PostgreSQL expects hardly a row, takes the index by member for as good
+    as the one by member and type, and so reads all that the member ever did.
+    """
+    return _UNTIL.sub(r"(e.occurred_at <= \1) IS TRUE", text)
 
 
 class _Literals:

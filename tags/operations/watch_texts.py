@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from members.operations import columns
 from tags.operations.watch_bounds import Bound, Mode
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one watch adds to the statement: expressions over `m`, a member, and `t`, what is asked of whom.
+    """What one watch adds to the statement: expressions over `m`, a member, and `t`, the times of his new events.
 
     `bound` replaces `flip` after new events; None: the flip is computed all the same.
     """
@@ -22,16 +23,15 @@ class Part:
     monotone: bool
 
 
-def parts(bit: int, bound: Bound, test: str | None, flip: str | None, weight: str | None) -> Part:
-    """The part of a watch, evaluated for the members whose mask has the bit."""
-    asked = f"t.mask & {bit} <> 0"
+def part(bound: Bound, test: str | None, flip: str | None, weight: str | None) -> Part:
+    """The part of a watch."""
     bounded = None
     if flip is not None and bound.mode != Mode.EXACT:
-        bounded = f"CASE WHEN {asked} AND m.status = 'active' THEN {_bound(bound)} END"
+        bounded = f"CASE WHEN m.status = 'active' THEN {_bound(bound)} END"
     return Part(
-        f"CASE WHEN {asked} THEN m.status = 'active' AND ({test}) IS TRUE END",
-        "NULL" if flip is None else f"CASE WHEN {asked} AND m.status = 'active' THEN {flip} END",
-        "NULL" if weight is None else f"CASE WHEN {asked} THEN {weight} END",
+        f"m.status = 'active' AND ({test}) IS TRUE",
+        "NULL" if flip is None else f"CASE WHEN m.status = 'active' THEN {flip} END",
+        "NULL" if weight is None else weight,
         bounded,
         bound.mode == Mode.MONOTONE,
     )
@@ -53,60 +53,73 @@ def settle(ids: Sequence[int], parts: Sequence[Part], *, bounded: bool) -> str:
     """The statement that evaluates watches, stores what differs, and answers who began, who ceased, and the weights
     of those who go on.
 
-    Placeholders: `members` and `masks` (bigint arrays as text), `now`, `soon`; when `bounded` also `since` and `until`
+    Placeholders: `members` (a bigint array as text), `places` (for each member a text as `columns.texts` writes them:
+    the places in `ids` of the watches asked, between blanks), `now`, `soon`; when `bounded` also `since` and `until`
     (timestamptz arrays as text) of the members' new events.
     """
+    asked = f"%(members)s::bigint[], {columns.named('places')}"
+    times = "%(since)s::timestamptz[], %(until)s::timestamptz[]"
     if bounded:
         return _SETTLE.format(
-            tests=_array(part.test for part in parts),
-            flips=_array(part.flip if part.bound is None else "NULL" for part in parts),
-            weights=_array(part.weight for part in parts),
-            more=", " + _array(part.bound or "NULL" for part in parts) + "::timestamptz[] AS bounds",
-            asked="unnest(%(members)s::bigint[], %(masks)s::bigint[], %(since)s::timestamptz[],"
-            " %(until)s::timestamptz[]) AS t (id, mask, since, until)",
-            answers=f"unnest({_list(ids)}::bigint[], a.tests, a.flips, a.weights, a.bounds,"
-            f" {_list(int(part.monotone) for part in parts)}::int[])"
-            " AS w (watch_id, holds, computed_at, weight, bound_at, monotone)",
+            ids=_list(ids),
+            test=_chosen([part.test for part in parts]),
+            flip=_chosen([part.flip if part.bound is None else "NULL" for part in parts]),
+            weight=_chosen([part.weight for part in parts]),
+            bound=_chosen([part.bound or "NULL" for part in parts]),
+            monotone=_chosen([str(part.monotone).upper() for part in parts]),
+            asked=f"unnest({asked}, {times}) AS t (id, places, since, until)",
+            # What new events do not bring forward stays as it is, unseen.
+            due_at=f"CASE WHEN a.bound_at IS DISTINCT FROM 'infinity' THEN {_DUE_AT} END",
             flip_at=_FLIP_AFTER_EVENTS,
         )
     return _SETTLE.format(
-        tests=_array(part.test for part in parts),
-        flips=_array(part.flip for part in parts),
-        weights=_array(part.weight for part in parts),
-        more="",
-        asked="unnest(%(members)s::bigint[], %(masks)s::bigint[]) AS t (id, mask)",
-        answers=f"unnest({_list(ids)}::bigint[], a.tests, a.flips, a.weights)"
-        " AS w (watch_id, holds, computed_at, weight)",
-        flip_at="w.computed_at",
+        ids=_list(ids),
+        test=_chosen([part.test for part in parts]),
+        flip=_chosen([part.flip for part in parts]),
+        weight=_chosen([part.weight for part in parts]),
+        bound="NULL",
+        monotone="FALSE",
+        asked=f"unnest({asked}) AS t (id, places)",
+        due_at=_DUE_AT,
+        flip_at="computed_at",
     )
 
 
-def _array(expressions: Iterable[str]) -> str:
-    return "ARRAY[" + ",\n".join(expressions) + "]"
+def _chosen(expressions: Sequence[str], first: int = 0) -> str:
+    """The expression at a place: by halving, so that one of many is found in few comparisons."""
+    if len(set(expressions)) == 1:
+        return expressions[0]
+    middle = len(expressions) // 2
+    return (
+        f"CASE WHEN w.place < {first + middle} THEN {_chosen(expressions[:middle], first)}\n"
+        f"ELSE {_chosen(expressions[middle:], first + middle)} END"
+    )
 
 
 def _list(numbers: Iterable[int]) -> str:
     return "'{" + ",".join(map(str, numbers)) + "}'"
 
 
+_DUE_AT = "(SELECT f.due_at FROM tags_watchflip f WHERE f.watch_id = a.watch_id AND f.member_id = a.member_id)"
 # Who begins to fulfil a monotone condition is looked at again at once: the only time its end has to be found.
 _FLIP_AFTER_EVENTS = """CASE
-        WHEN w.bound_at IS NULL THEN w.computed_at
-        WHEN w.monotone = 1 AND w.holds AND x.member_id IS NULL THEN %(soon)s::timestamptz
-        ELSE NULLIF(LEAST(f.due_at, w.bound_at), 'infinity')
+        WHEN bound_at IS NULL THEN computed_at
+        WHEN monotone AND holds AND NOT held THEN %(soon)s::timestamptz
+        ELSE NULLIF(LEAST(due_at, bound_at), 'infinity')
     END"""
 
 _SETTLE = """
 WITH asked AS MATERIALIZED (
-    SELECT m.id, {tests}::boolean[] AS tests, {flips}::timestamptz[] AS flips, {weights}::float8[] AS weights{more}
+    SELECT ({ids}::bigint[])[w.place + 1] AS watch_id, m.id AS member_id, ({test}) AS holds,
+           ({flip})::timestamptz AS computed_at, ({weight})::float8 AS weight,
+           ({bound})::timestamptz AS bound_at, ({monotone}) AS monotone
     FROM {asked} JOIN members_member m ON m.id = t.id
+    CROSS JOIN LATERAL unnest(string_to_array(t.places, ' ')::int[]) AS w (place)
 ), answered AS MATERIALIZED (
-    SELECT w.watch_id, a.id AS member_id, w.holds, {flip_at} AS flip_at, w.weight, f.due_at,
-           x.member_id IS NOT NULL AS held
-    FROM asked a CROSS JOIN LATERAL {answers}
-    LEFT JOIN tags_watchmember x ON x.watch_id = w.watch_id AND x.member_id = a.id
-    LEFT JOIN tags_watchflip f ON f.watch_id = w.watch_id AND f.member_id = a.id
-    WHERE w.holds IS NOT NULL
+    SELECT a.*, {due_at} AS due_at, x.member_id IS NOT NULL AS held
+    FROM asked a LEFT JOIN tags_watchmember x ON x.watch_id = a.watch_id AND x.member_id = a.member_id
+), timed AS MATERIALIZED (
+    SELECT watch_id, member_id, due_at, {flip_at} AS flip_at FROM answered
 ), began AS (
     INSERT INTO tags_watchmember (watch_id, member_id, since, suppressed)
     SELECT watch_id, member_id, %(now)s, false FROM answered WHERE holds AND NOT held
@@ -115,10 +128,10 @@ WITH asked AS MATERIALIZED (
     WHERE NOT a.holds AND a.held AND x.watch_id = a.watch_id AND x.member_id = a.member_id
 ), scheduled AS (
     INSERT INTO tags_watchflip (watch_id, member_id, due_at)
-    SELECT watch_id, member_id, flip_at FROM answered WHERE flip_at IS NOT NULL AND flip_at IS DISTINCT FROM due_at
+    SELECT watch_id, member_id, flip_at FROM timed WHERE flip_at IS NOT NULL AND flip_at IS DISTINCT FROM due_at
     ON CONFLICT (watch_id, member_id) DO UPDATE SET due_at = EXCLUDED.due_at
 ), cancelled AS (
-    DELETE FROM tags_watchflip f USING answered a
+    DELETE FROM tags_watchflip f USING timed a
     WHERE a.flip_at IS NULL AND a.due_at IS NOT NULL AND f.watch_id = a.watch_id AND f.member_id = a.member_id
 )
 SELECT watch_id, member_id, holds, holds AND held, weight FROM answered

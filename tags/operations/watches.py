@@ -75,10 +75,11 @@ def refresh(*, topics: Collection[str], member_ids: Collection[int], now: dateti
             follow(dict.fromkeys(topics, chunk), now=now)
 
 
-def sweep(*, now: datetime, limit: int = 1_000) -> int:
+def sweep(*, now: datetime, limit: int = 200) -> int:
     """Evaluate what time alone may have turned by now, for just the members concerned; answers how many answers.
 
-    Several may sweep at once: each passes over the members that another one, or an intake, is busy with.
+    Few at once: their members are held, and facts about them wait for some hundredths of a second. Several may sweep
+    at once: each passes over the members that another one, or an intake, is busy with.
     """
     with atomic():
         with connection.cursor() as cursor:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from scrm.common import statements
 from scrm.common.errors import DomainError
 from tags.enums import RuleForm
 from tags.operations import watch_breaks
@@ -15,12 +16,7 @@ from tags.operations.watch_statements import Block, Watched, blocks, read
 
 # Shared by whoever settles answers, taken alone for a moment by who switches watches on.
 GATE = "hashtext('tags.watches')"
-# For the statements of this transaction: they are planned once per connection, and over few rows each.
-_ENTER = f"""
-    SELECT pg_advisory_xact_lock_shared({GATE}), set_config('plan_cache_mode', 'force_generic_plan', true),
-           set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true),
-           set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
-"""
+_ENTER = f"SELECT pg_advisory_xact_lock_shared({GATE}), {statements.BY_INDEX}"
 _LEAVE = f"SELECT pg_advisory_xact_lock({GATE})"
 # Which rows, as they are: `xmin` tells a change that was rolled back from one that took its version.
 _SIGNATURE = """
@@ -33,8 +29,9 @@ def pass_gate() -> Known:
 
     In one round trip but two statements, so that the second sees what was enabled while the first waited.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_ENTER}; {_SIGNATURE}")
+    enter, sign = (statements.prepared(text, {})[0] for text in (_ENTER, _SIGNATURE))
+    with statements.forgetting(), connection.cursor() as cursor:
+        cursor.execute(f"{enter}; {sign}")
         cursor.nextset()
         return _learn(cursor.fetchone()[0] or "")
 

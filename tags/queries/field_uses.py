@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from members.queries.attributes import Dependent
+from scrm.common.dependents import Dependent
 from tags.models import Segment, TagRule
 
 

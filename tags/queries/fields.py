@@ -8,8 +8,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
-from members.queries import attributes
-from scrm.common import conditions
+from scrm.common import conditions, dependents
 from scrm.common.conditions import (
     Choice,
     Context,
@@ -182,4 +181,4 @@ register(
         topics=_segment_topics, turns=_segment_turns,
     ),
 )  # fmt: skip
-attributes.register_dependents(field_uses.dependents)
+dependents.register(dependents.Thing.FIELD, field_uses.dependents)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from scrm.common import conditions
+from scrm.common import dependents as registered
 from scrm.common.access import Actor
 from scrm.common.conditions import Context, Sql
+from scrm.common.dependents import Dependent, Thing
 from scrm.common.errors import DomainError, Invalid, NotFound
 from tags.enums import SegmentKind
 from tags.models import Segment, TagRule
@@ -31,27 +32,6 @@ class BrokenSegment(DomainError):
 
     code = "broken_segment"
     status = 409
-
-
-@dataclass(frozen=True, slots=True)
-class Dependent:
-    """Something that uses a segment: shown before the segment is archived."""
-
-    kind: str
-    label: str
-    url: str
-
-    def __str__(self) -> str:
-        return self.label
-
-
-DependentSearch = Callable[[int], list[Dependent]]
-_dependent_searches: list[DependentSearch] = []
-
-
-def register_dependents(search: DependentSearch) -> None:
-    """Higher apps say here what of theirs uses a segment."""
-    _dependent_searches.append(search)
 
 
 def get(segment_id: int) -> Segment:
@@ -179,13 +159,13 @@ def dependents(segment_id: int) -> list[Dependent]:
         if segment_id in used_segments(other.condition)
     ]
     by_rule = [
-        Dependent("rule", str(rule.tag), reverse("tag_rule", args=[rule.tag_id]))
+        Dependent("rule", str(rule.tag), reverse("rule_detail", args=[rule.pk]))
         for rule in TagRule.objects.filter(_mentions("watch__condition", segment_id))
         .select_related("tag", "watch")
         .order_by("tag__name")
         if segment_id in used_segments(rule.watch.condition)
     ]
-    return [*inside, *by_rule, *(found for search in _dependent_searches for found in search(segment_id))]
+    return [*inside, *by_rule, *registered.of(Thing.SEGMENT, segment_id)]
 
 
 def _called(segment: Segment) -> str:

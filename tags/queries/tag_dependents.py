@@ -5,31 +5,25 @@ from __future__ import annotations
 from django.db.models import Q
 from django.urls import reverse
 
+from scrm.common import dependents as registered
+from scrm.common.dependents import Dependent, Thing
 from tags.models import Segment, TagRule
-from tags.queries.segments import Dependent, DependentSearch
 from tags.queries.segments import dependents as dependents_of_segment
 from tags.rules.naming import tags_named
-
-_searches: list[DependentSearch] = []
-
-
-def register_dependents(search: DependentSearch) -> None:
-    """Higher apps say here what of theirs uses a tag."""
-    _searches.append(search)
 
 
 def dependents(tag_id: int) -> list[Dependent]:
     """Segments and rules whose conditions name the tag, what uses those segments, and what higher apps registered."""
     found: dict[tuple[str, str], Dependent] = {}
     segments = [segment for segment in naming_segments(tag_id) if segment.archived_at is None]
-    direct = [Dependent("segment", segment.name, f"/segments/{segment.pk}/") for segment in segments]
+    direct = [Dependent("segment", segment.name, reverse("segment_detail", args=[segment.pk])) for segment in segments]
     rules = [
         Dependent("rule", rule.tag.name, reverse("rule_detail", args=[rule.pk]))
         for rule in naming_rules(tag_id)
         if rule.tag_id != tag_id
     ]
     through = [used for segment in segments for used in dependents_of_segment(segment.pk)]
-    for item in (*direct, *rules, *(one for search in _searches for one in search(tag_id)), *through):
+    for item in (*direct, *rules, *registered.of(Thing.TAG, tag_id), *through):
         found.setdefault((item.kind, item.url), item)
     return list(found.values())
 

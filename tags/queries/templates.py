@@ -8,7 +8,9 @@ from typing import Any
 
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
+from members.enums import usual_name
 from scrm.common import conditions
 from scrm.common.conditions import fields
 from tags.rules import templates as rules
@@ -75,7 +77,9 @@ def _refusal(template: Template, condition: dict[str, Any], known: set[str]) -> 
             return None
         unheard = sorted(rules.events_named(condition) - known)
         if unheard:
-            return _("No such event has arrived yet: %(events)s") % {"events": ", ".join(unheard)}
+            return _("No such event has arrived yet: %(events)s") % {
+                "events": pgettext("between values", ", ").join(usual_name(key) or key for key in unheard)
+            }
         return None
     return ""
 

@@ -154,9 +154,10 @@ TEMPLATES: tuple[Template, ...] = (
     Template(
         "lost_high_value", "back",
         Words("Lost high value", "流失高价值"),
-        Words("In the upper range of spending once, and gone for a year.", "消费额曾居前列，已一年没有购买。"),
+        Words("Spent 1,000 yuan or more in all, and gone for a year.", "累计消费满 1,000 元，已一年没有购买。"),
         Words("An honest question why, and the strongest offer.", "流失原因调研，加最大力度召回礼。"),
-        {"all": [_leaf("rfm.m", "ge", 4), _leaf("order.last_at", "at_least_ago", _days(365))]},
+        # No score: whoever has not bought within the window of the model has none.
+        {"all": [_leaf("order.sum", "ge", "1000"), _leaf("order.last_at", "at_least_ago", _days(365))]},
         icon="heart-broken",
     ),
     Template(

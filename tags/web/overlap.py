@@ -22,9 +22,9 @@ from tags.queries.comparisons import Compared, Comparison, Region
 from tags.rules import segments as rules
 
 SHADES = 5
-# Where each region of a diagram has its figure, in the picture's own units (0 … 400 by 0 … 300).
+# Where each region of a diagram has its figure, in the picture's own units (0 … 400 by -10 … 315).
 _CIRCLES = {2: ((150, 140, 105), (250, 140, 105)), 3: ((150, 115, 95), (250, 115, 95), (200, 195, 95))}
-_NAMES = {2: ((90, 24), (310, 24)), 3: ((80, 20), (320, 20), (200, 299))}
+_NAMES = {2: ((90, 20), (310, 20)), 3: ((95, 2), (305, 2), (200, 306))}
 _FIGURES: dict[int, dict[tuple[bool, ...], tuple[int, int]]] = {
     2: {(True, False): (100, 145), (False, True): (300, 145), (True, True): (200, 145)},
     3: {

@@ -32,7 +32,9 @@ class RuleForm(forms.Form):
     version = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     form = forms.ChoiceField(choices=Form.choices, initial=Form.CONDITION, widget=forms.RadioSelect)
     condition = forms.CharField(required=False, max_length=200_000, widget=forms.HiddenInput)
-    types = forms.MultipleChoiceField(required=False, label=_("Events"), widget=forms.CheckboxSelectMultiple)
+    types = forms.MultipleChoiceField(
+        required=False, label=_("Events"), widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"})
+    )
     property = forms.CharField(
         required=False,
         max_length=60,

@@ -214,6 +214,15 @@ def test_limits_are_saved_and_wrong_ones_refused():
     assert client.post(url, values | {"version": 2, "lost_days": 10}).status_code == 422
 
 
+def test_a_preview_of_limits_says_which_field_is_wrong():
+    values = {
+        "version": 1, "new_days": 20, "sleeping_days": 9999, "lost_days": 200, "returned_days": 30,
+        "loyal_orders": 4, "interest_days": 14,
+    }  # fmt: skip
+    answer = client_as().post(reverse("lifecycle_preview"), values).content.decode()
+    assert "沉睡：未下单天数达到：" in answer
+
+
 def test_a_members_page_says_why(crowd):
     member_scores = client_as().get(reverse("member_detail", args=[make_buyer().pk])).content.decode()
     assert "R=" in member_scores

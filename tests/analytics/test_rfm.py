@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +18,8 @@ from analytics.models import RfmAggregate, RfmChange, RfmModel, RfmRun, RfmScore
 from analytics.operations import rfm, rfm_models
 from analytics.rules import rfm as rules
 from members.models import Member, Refund
+from members.operations import timeline
+from members.queries import traffic
 from scrm.common import clock
 from scrm.common.access import SYSTEM
 from scrm.common.errors import Conflict, DomainError, Invalid, NotFound
@@ -233,6 +237,22 @@ def test_scratch_rows_lost_in_a_crash_are_noticed_and_made_again():
     rfm.carry_on(run_id=run.pk)
     assert len(scores()) == 1
     assert set(RfmAggregate.objects.values_list("run_id", flat=True)) == {run.pk}  # what previews are made from
+
+
+def test_parallel_workers_help_only_while_no_facts_come_in():
+    def helpers() -> set[str]:
+        with CaptureQueriesContext(connection) as seen:
+            compute()
+        return set(re.findall(r"max_parallel_workers_per_gather = \d", str(seen.captured_queries)))
+
+    ann = make_member()
+    make_order(ann, paid_at=noon(3))
+    assert helpers() == {"max_parallel_workers_per_gather = 2"}
+    now = clock.now()
+    timeline.append(source="test", type="page", rows=[(ann.pk, "1", now, {})], now=now)
+    assert traffic.is_busy(now=now)
+    assert helpers() == {"max_parallel_workers_per_gather = 0"}
+    assert not traffic.is_busy(now=now + timedelta(seconds=12))
 
 
 def test_two_runs_of_one_model_at_once_are_refused():

@@ -260,6 +260,16 @@ def test_every_version_is_kept_told_apart_and_can_be_restored() -> None:
     assert caught.value.code == "no_such_version"
 
 
+def test_the_board_says_the_window_of_its_run() -> None:
+    model = rfm_models.ensure_default()
+    make_order(make_member(), paid_at=noon(3))
+    compute(model)
+    rfm_models.redefine(model_id=model.pk, version=1, content=Content(model.name, 180))
+    board = queries.board(actor=SYSTEM, model=RfmModel.objects.get(pk=model.pk))
+    assert board is not None
+    assert (board.window_days, board.model_version) == (365, 1)
+
+
 def test_a_run_speaks_of_the_layers_it_was_computed_with() -> None:
     model = rfm_models.ensure_default()
     make_order(make_member())

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from psycopg.errors import QueryCanceled
 from pyroaring import BitMap
 
 from members.models import Member, MemberSummary
@@ -331,3 +332,13 @@ def test_numbers_come_from_postgres_as_they_are() -> None:
     assert first.tolist() == [1, 2, 3]
     assert second.tolist() == [-10_000_000_000, -20_000_000_000, -30_000_000_000]
     assert list(bitmap(first)) == [1, 2, 3]
+
+
+@pytest.mark.django_db
+def test_numbers_that_take_too_long_to_read_are_an_error_of_the_database() -> None:
+    """Whoever counts for somebody who is typing catches it; the driver's own error would be a failed page."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 20")
+    with pytest.raises(OperationalError) as caught, transaction.atomic():
+        rows.integers("SELECT n FROM generate_series(1, 3) n, pg_sleep(1)", [], 1)
+    assert isinstance(caught.value.__cause__, QueryCanceled)

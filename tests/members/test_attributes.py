@@ -99,10 +99,10 @@ def test_what_uses_a_field_is_listed_before_it_is_deleted_and_broken_after() -> 
     condition = {"all": [{"field": "age", "op": "set"}, leaf("in", ["干性"], "skin")]}
     segment = Segment.objects.create(name="干性肌肤", condition=condition)
     with pytest.raises(Conflict) as caught:
-        operations.delete(attribute_id=attribute.pk)
+        operations.delete(attribute_id=attribute.pk, now=NOW)
     assert caught.value.code == "in_use"
     assert [one.label for one in attributes.dependents("skin")] == ["干性肌肤"]
-    operations.delete(attribute_id=attribute.pk, even_if_used=True)
+    operations.delete(attribute_id=attribute.pk, even_if_used=True, now=NOW)
     with pytest.raises(segments.BrokenSegment) as broken:
         segments.audience_sql(segment, as_of=NOW)
     assert broken.value.detail["errors"] == [

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 
@@ -192,6 +194,36 @@ def test_a_count_above_the_limit_is_an_estimate_until_asked(people: Any, monkeyp
     queryset = directory.matching(actor=SYSTEM, params={})
     assert directory.count(queryset).exact is False
     assert directory.count(queryset, exact=True) == directory.Count(3, exact=True)
+
+
+@pytest.mark.parametrize("most_named", [0, 100])
+def test_a_page_whose_walk_takes_too_long_is_found_the_other_way(
+    people: Any, monkeypatch: pytest.MonkeyPatch, most_named: int
+) -> None:
+    monkeypatch.setattr(directory, "PATIENCE_MS", 1)
+    monkeypatch.setattr(directory, "MOST_NAMED", most_named)
+    dear = RawSQL(
+        "(SELECT count(*) FROM generate_series(1, 200000)) > members_member.id - members_member.id", (), BooleanField()
+    )
+    queryset = directory.matching(actor=SYSTEM, params={}).filter(dear)
+    first = directory.page(queryset, sort="-net", size=2)
+    rest = directory.page(queryset, sort="-net", size=2, cursor=first.next_cursor)
+    whole = directory.page(directory.matching(actor=SYSTEM, params={}), sort="-net")
+    assert [row.pk for row in (*first.rows, *rest.rows)] == [row.pk for row in whole.rows]
+
+
+@pytest.mark.parametrize("sort", directory.SORTS)
+def test_the_ids_of_a_list_are_in_its_order(people: Any, sort: str) -> None:
+    make_member(name="无单")
+    queryset = directory.matching(actor=SYSTEM, params={})
+    assert directory.ids(queryset, sort=sort).tolist() == [row.pk for row in directory.page(queryset, sort=sort).rows]
+    assert directory.ids(queryset.filter(pk__in=[]), sort=sort).tolist() == []
+
+
+def test_rows_of_members_are_those_that_the_actor_may_see_in_the_order_asked_for(people: Any) -> None:
+    ids = [row.pk for row in directory.page(directory.matching(actor=SYSTEM, params={})).rows]
+    gone = make_member(status="erased").pk
+    assert [row.pk for row in directory.rows_of([*reversed(ids), gone], actor=SYSTEM)] == ids[::-1]
 
 
 def test_the_number_of_queries_does_not_grow_with_the_rows() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from members.models import Event, EventType, Member
 from scrm.common import conditions
@@ -168,6 +169,16 @@ def test_weight_fades_by_half_each_half_life() -> None:
     assert holds(leaf, member)
     assert not holds(leaf, member, NOW + timedelta(seconds=1))
     assert holds({**leaf, "value": "0.8750"}, member, NOW + 3 * DAY) is True  # the one to come has come by then
+
+
+@pytest.mark.parametrize(("days", "said"), [(30, "30"), (30.0, "30"), (1.5, "1.5"), (100, "100")])
+def test_a_sentence_says_numbers_without_idle_zeros(days: float, said: str) -> None:
+    EventType.objects.create(key="page")
+    narrowing = {"type": ["page"], "half_life_days": days}
+    weight = {"field": "event.weight", "op": "ge", "value": 2, "with": narrowing}
+    with translation.override("en"):
+        sentence = conditions.describe(conditions.parse(weight))
+    assert sentence == f"Event weight (fading) (page, Half-life in days: {said}) ≥ 2"
 
 
 def test_times_can_be_windowed() -> None:

@@ -285,7 +285,7 @@ def test_every_ready_segment_that_is_offered_can_be_counted() -> None:
         assert conditions.describe(node)
     refused = {offer.key: offer.refusal for offer in offers if offer.refusal}
     assert refused["points_expiring"] == "需要积分模块"
-    assert refused["wanted_not_bought"] == "尚未收到相关事件：cart.added, product.favorited"
+    assert refused["wanted_not_bought"] == "尚未收到相关事件：加入购物车、收藏商品"
     page = client_as().get("/segments/templates/").content.decode()
     assert page.count("gallery-card") == len(offers)
     assert "首购未复购" in page

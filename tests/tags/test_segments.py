@@ -19,6 +19,7 @@ from tags.models import Segment, SegmentMember
 from tags.operations import segments as operations
 from tags.queries import segments
 from tests.factories import NOW, client_as, make_member, make_order, make_staff, make_store, make_user
+from tests.tags.watching import make_rule, make_tag
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +106,17 @@ def test_segments_can_contain_segments_but_not_themselves() -> None:
     with pytest.raises(Invalid):
         operations.update(segment_id=inner.pk, version=1, name="内", condition=in_segment(inner.pk), now=NOW)
     assert [str(item) for item in segments.dependents(inner.pk)] == ["中"]
+
+
+def test_what_uses_a_segment_is_listed_with_a_page_to_go_to() -> None:
+    segment = make_segment("内")
+    make_segment("外", in_segment(segment.pk))
+    rule = make_rule(in_segment(segment.pk), make_tag("本地"))
+    found = segments.dependents(segment.pk)
+    assert [(item.kind, item.label) for item in found] == [("segment", "外"), ("rule", str(rule.tag))]
+    client = client_as()
+    assert client.get(f"/segments/{segment.pk}/").status_code == 200
+    assert [client.get(item.url).status_code for item in found] == [200, 200]
 
 
 def test_a_maze_of_segments_is_refused() -> None:

@@ -6,10 +6,11 @@ Most instants are bounded by arithmetic after an event (`watch_bounds`), so that
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from members.models import Member
 from scrm.common import conditions
@@ -54,6 +55,25 @@ def kinds() -> dict[str, tuple[Mode, Any]]:
 def test_which_conditions_are_bounded_and_which_are_computed() -> None:
     found = {name: bound_of(conditions.parse(condition)).mode for name, (_, condition) in kinds().items()}
     assert found == {name: mode for name, (mode, _) in kinds().items()}
+
+
+def test_an_event_that_cannot_bring_the_end_forward_leaves_what_is_scheduled_untouched() -> None:
+    def scheduled() -> list[tuple[str, datetime]]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT xmin::text, due_at FROM tags_watchflip")
+            return cursor.fetchall()
+
+    ann = make_member()
+    make_rule(did("a", 2, days=7))
+    land([event(ann, "a", at=NOW - timedelta(days=2)), event(ann, "a", at=NOW - timedelta(days=1))])
+    assert watches.sweep(now=NOW + timedelta(seconds=1)) == 1
+    before = scheduled()
+    assert [at for _, at in before] == [NOW + timedelta(days=5)]
+    land([event(ann, "a", at=NOW + timedelta(days=3))], now=NOW + timedelta(days=3))
+    assert scheduled() == before
+    # Early now: the newer event keeps it up a day longer, until the one before it leaves.
+    assert watches.sweep(now=NOW + timedelta(days=5)) == 1
+    assert [at for _, at in scheduled()] == [NOW + timedelta(days=6)]
 
 
 @pytest.mark.parametrize("seed", range(4))

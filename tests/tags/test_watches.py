@@ -66,8 +66,10 @@ def test_a_batch_about_something_else_costs_one_round_trip() -> None:
     land_one = [event(ann, "other")]
     with CaptureQueriesContext(connection) as seen:
         land(land_one)
-    texts = [query["sql"] for query in seen.captured_queries if "tags_" in query["sql"] or "advisory" in query["sql"]]
-    assert len(texts) == 1
+    asked = [query["sql"].count("EXECUTE") for query in seen.captured_queries if "EXECUTE" in query["sql"]]
+    # Whose events they are; the landing; and the gate together with what is enabled.
+    assert asked == [1, 1, 2]
+    assert not [query["sql"] for query in seen.captured_queries if "tags_" in query["sql"]]
 
 
 def test_orders_profiles_and_new_members_are_followed_too() -> None:

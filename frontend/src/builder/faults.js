@@ -36,16 +36,17 @@ export class Faults {
     const { builder } = this;
     for (const { node } of walk(builder.tree)) {
       const row = builder.keyboard.row(String(node.id));
-      if (row) this.at(row, node.id, this.byRow.get(node.id));
+      if (row) this.at(row, node, this.byRow.get(node.id));
     }
     this.list();
   }
 
-  at(row, id, message) {
+  at(row, node, message) {
     const note = row.querySelector("[data-note]");
-    note.id = `note-${id}`;
+    note.id = `note-${node.id}`;
     note.textContent = message ?? "";
-    note.hidden = !message;
+    // An empty group says already that it has no condition.
+    note.hidden = !message || (!this.strict && !node.leaf && !node.children.length);
     note.className = `sb-note ${this.strict ? "sb-fault" : "sb-hint"}`;
     row.classList.toggle("sb-wrong", Boolean(message) && this.strict);
     if (message) row.setAttribute("aria-describedby", note.id);

@@ -17,11 +17,15 @@ _HEADER = 19
 
 
 def integers(sql: str, params: Sequence[Any], columns: int) -> list[NDArray[np.int64]]:
-    """The columns of a query that selects `columns` bigints, none of them NULL; of at most 100 million rows."""
+    """The columns of a query that selects `columns` bigints, none of them NULL; of at most 100 million rows.
+
+    Raises `OperationalError` when the statement times out.
+    """
     names = [f"c{number}" for number in range(columns)]
     packed = ", ".join(f"string_agg(int8send({name}), ''::bytea)" for name in names)
     query = f"COPY (SELECT {packed} FROM ({sql}) x ({', '.join(names)})) TO STDOUT (FORMAT binary)"
-    with connection.cursor() as cursor, cursor.copy(query, params) as copy:
+    # What is read from a copy passes by the cursor, which else would turn the driver's errors into Django's.
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(query, params) as copy:
         data = b"".join(copy)
     found = []
     at = _HEADER + 2  # the row begins with its number of columns

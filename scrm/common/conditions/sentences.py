@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.utils.formats import date_format
@@ -83,7 +84,7 @@ class _Words:
                     }
                 return _labelled(param, what)
             case ParamKind.NUMBER:
-                return _labelled(param, f"{given:f}")
+                return _labelled(param, _number(given))
             case ParamKind.DURATION:
                 return _labelled(param, _duration(given))
         words = _list([self.choice(param.choices, item) for item in (given if param.many else [given])])
@@ -102,7 +103,7 @@ class _Words:
             return pgettext("condition", "%(subject)s %(operator)s") % words
         given = test.value if isinstance(test.value, tuple) else (test.value,)
         quoted = [
-            pgettext("condition", "“%(text)s”") % {"text": item} if isinstance(item, str) else f"{item:f}"
+            pgettext("condition", "“%(text)s”") % {"text": item} if isinstance(item, str) else _number(item)
             for item in given
         ]
         return pgettext("condition", "%(subject)s %(operator)s %(value)s") % {**words, "value": _list(quoted)}
@@ -127,7 +128,7 @@ class _Words:
             case FieldType.MONEY:
                 return f"¥{money.to_decimal(value)}"
             case FieldType.DECIMAL:
-                return f"{value:f}"
+                return _number(value)
             case FieldType.TEXT:
                 return pgettext("condition", "“%(text)s”") % {"text": self.choice(leaf.field.choices, value)}
         if isinstance(value, date):
@@ -141,6 +142,11 @@ class _Words:
         if labels is None:
             labels = self._labels[id(choices)] = {entry.value: _label(entry) for entry in choices()}
         return labels.get(value, str(value))
+
+
+def _number(number: Decimal) -> str:
+    """Without zeros that say nothing: 30, not 30.0."""
+    return f"{number.normalize():f}"
 
 
 def _labelled(param: Param, words: str) -> str:

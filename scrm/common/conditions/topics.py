@@ -11,9 +11,9 @@ CREATED = "created"
 def dependencies(node: Node) -> frozenset[str]:
     """The topics of the tree; facts whose `topics` share none of them cannot change its answer for anybody.
 
-    "created" (in every answer: somebody new is evaluated by every condition), "profile", "attribute", "identity",
-    "consent", "order", "event:<type key>", "tag", "segment:<id>" together with the topics of that segment's own
-    condition, "rfm", "lifecycle", "model", "message".
+    "created" (in every answer: somebody new is evaluated by every condition), "profile", "region" (of stores),
+    "attribute", "identity", "consent", "order", "event:<type key>", "tag", "segment:<id>" together with the topics of
+    that segment's own condition, "rfm", "lifecycle", "model", "message".
     """
     return frozenset({CREATED}).union(*(topics_of(leaf) for leaf in leaves(node)))
 
