@@ -164,3 +164,11 @@ class HoldState(models.TextChoices):
     POSTED = "posted", pgettext_lazy("hold", "Posted")
     VOIDED = "voided", pgettext_lazy("hold", "Voided")
     TIMED_OUT = "timed_out", pgettext_lazy("hold", "Timed out")
+
+
+class AdjustmentState(models.TextChoices):
+    """Where a correction by hand stands."""
+
+    PROPOSED = "proposed", pgettext_lazy("adjustment", "Waiting for approval")
+    REJECTED = "rejected", pgettext_lazy("adjustment", "Rejected")
+    BOOKED = "booked", pgettext_lazy("adjustment", "Booked")
