@@ -172,6 +172,8 @@ class AdjustmentState(models.TextChoices):
     PROPOSED = "proposed", pgettext_lazy("adjustment", "Waiting for approval")
     REJECTED = "rejected", pgettext_lazy("adjustment", "Rejected")
     BOOKED = "booked", pgettext_lazy("adjustment", "Booked")
+
+
 class RewardKind(models.TextChoices):
     """What a reward is: points of a currency, a benefit of the catalogue, or something that another part fulfils."""
 

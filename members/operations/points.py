@@ -252,16 +252,21 @@ def adjust(
 
     Raises `Invalid` (`reason_missing`), and as `earn` and `spend` do.
     """
-    if not reason.strip():
-        raise Invalid(_("Say why."), code="reason_missing", field="reason")
-    if amount >= 0:
+    check_adjustment(amount=amount, reference=reference, reason=reason)
+    if amount > 0:
         return _credit("adjust", member_id, currency, amount, reference, "", None, None, reason, detail, now)
-    _check(-amount, reference, reason)
     return _call(
         "points_spend(%s, %s, %s, 'adjust', %s, '', %s, %s, %s)",
         [member_id, currencies.currency_id(currency), -amount, reference, reason, _json(detail), now],
         member_id, currency, now,
     )  # fmt: skip
+
+
+def check_adjustment(*, amount: int, reference: str, reason: str) -> None:
+    """Refuse what `adjust` would refuse of its own values. Raises `Invalid`."""
+    if not reason.strip():
+        raise Invalid(_("Say why."), code="reason_missing", field="reason")
+    _check(abs(amount), reference, reason)
 
 
 def earn_many(

@@ -89,9 +89,7 @@ def test_the_balance_of_a_day_is_what_was_seen_on_it(member: Member, currency: P
 
 
 def test_what_arrives_too_late_to_be_used_was_never_seen(member: Member, currency: PointsCurrency) -> None:
-    points.earn(
-        member_id=member.pk, amount=50, reference="a", occurred_at=NOW - 9 * DAY, expires_at=NOW - DAY, now=NOW
-    )
+    points.earn(member_id=member.pk, amount=50, reference="a", occurred_at=NOW - 9 * DAY, expires_at=NOW - DAY, now=NOW)
     assert [had(member, currency, NOW + day * DAY, NOW).available for day in (-9, -2, -1, 0)] == [0, 0, 0, 0]
 
 
