@@ -266,8 +266,8 @@ class AdjustmentSerializer(serializers.ModelSerializer[PointsAdjustment]):
     class Meta:
         model = PointsAdjustment
         fields = (
-            "id", "member_id", "currency", "amount", "reason", "reference", "state", "four_eyes", "asked_by", "asked_at",
-            "decided_by", "decided_at", "answer", "entry", "attachment", "duplicate",
+            "id", "member_id", "currency", "amount", "reason", "reference", "state", "four_eyes", "asked_by",
+            "asked_at", "decided_by", "decided_at", "answer", "entry", "attachment", "duplicate",
         )  # fmt: skip
 
     def get_duplicate(self, adjustment: PointsAdjustment) -> bool:

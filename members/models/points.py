@@ -167,7 +167,7 @@ class PointsEntry(models.Model):
                 condition=models.Q(kind="reverse"),
                 name="points_entry_reversals",
             ),
-            # The ledger of everybody, latest first; what is rare there, and what people booked, along indexes of their own.
+            # The ledger of everybody, latest first; what is rare there, and what people booked, have their own.
             models.Index(fields=_LEDGER, name="points_entry_recent"),
             models.Index(
                 fields=["kind", *_LEDGER],

@@ -54,15 +54,11 @@ def _rule(line: Mapping[str, Any]) -> str:
     parts = [f"+{points}"]
     per = _RATE.fullmatch(str(line.get("rate", "")))
     if per and line.get("base") is not None:
-        given, each = per[1], Decimal(per[2])
-        amount = money(line["base"])
-        parts = [
-            f"+{points} = {amount} × {given}" if each == 1 else f"+{points} = {amount} ÷ {each.normalize():f} × {given}"
-        ]
-    elif line.get("rate") and line.get("base") is not None and "/" not in str(line["rate"]):
-        parts = [f"+{points}"]
-    times = line.get("times")
-    parts += [str(one) for one in times] if isinstance(times, list) else []
+        each = Decimal(per[2])
+        times = f"× {per[1]}" if each == 1 else f"÷ {each.normalize():f} × {per[1]}"
+        parts = [f"+{points} = {money(line['base'])} {times}"]
+    factors = line.get("times")
+    parts += [str(one) for one in factors] if isinstance(factors, list) else []
     if line.get("rule"):
         parts.append(_("rule %(rule)s v%(version)s") % {"rule": line["rule"], "version": line.get("version", "?")})
     return " · ".join(parts)

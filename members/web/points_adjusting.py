@@ -94,7 +94,11 @@ def points_adjust(request: ConsoleRequest, member_id: int) -> HttpResponse:
         "member": member,
         "form": form,
         "kinds": [
-            {"name": kind.name, "available": balances.get(kind.pk, points.NOTHING).available, "limit": kind.adjust_limit}
+            {
+                "name": kind.name,
+                "available": balances.get(kind.pk, points.NOTHING).available,
+                "limit": kind.adjust_limit,
+            }
             for kind in kinds()
         ],
     }

@@ -37,9 +37,7 @@ class CurrencyForm(forms.Form):
     pending_days = forms.IntegerField(
         min_value=0, max_value=3_660, label=gettext_lazy("Days until available"), help_text=_EARNED_ONLY
     )
-    expiry = forms.ChoiceField(
-        choices=ExpiryKind.choices, label=gettext_lazy("Expiry"), help_text=_EARNED_ONLY
-    )
+    expiry = forms.ChoiceField(choices=ExpiryKind.choices, label=gettext_lazy("Expiry"), help_text=_EARNED_ONLY)
     expiry_count = forms.IntegerField(
         min_value=0, max_value=3_660, label="N", help_text=gettext_lazy("The N of the expiry above.")
     )
@@ -176,9 +174,7 @@ def points_liability_page(request: ConsoleRequest) -> HttpResponse:
     days = board.days
     context = {
         "sections": sections(request.actor, "points_liability"),
-        "tabs": [
-            {"label": kind.name, "href": f"?currency={kind.key}", "active": kind == chosen} for kind in offered
-        ],
+        "tabs": [{"label": kind.name, "href": f"?currency={kind.key}", "active": kind == chosen} for kind in offered],
         "board": board,
         "cost": board.latest.cost if board.latest else None,
         "expected": presentation.cost(chosen, sum(amount for _month, amount in board.months)),

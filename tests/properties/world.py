@@ -324,7 +324,8 @@ class World:
         PointsEntry.objects.bulk_create(
             PointsEntry(
                 **own, number=number, transaction=number, kind=kind, amount=row["amount"], available_after=0,
-                debit="issued" if kind == "earn" else "available", credit="redeemed" if kind == "spend" else "available",
+                debit="issued" if kind == "earn" else "available",
+                credit="redeemed" if kind == "spend" else "available",
                 reference=str(number), actor="system", occurred_at=row["at"], booked_at=row["at"],
             )
             for number, (kind, row) in enumerate(moves, 1)
