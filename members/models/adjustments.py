@@ -24,16 +24,16 @@ class PointsAdjustment(models.Model):
     amount = models.BigIntegerField()
     reason = models.CharField(max_length=200)
     reference = models.CharField(max_length=120)
-    file = models.CharField(max_length=100, blank=True, db_default="")  # relative to MEDIA_ROOT
-    file_name = models.CharField(max_length=120, blank=True, db_default="")
-    file_type = models.CharField(max_length=20, blank=True, db_default="")
+    file = models.CharField(max_length=100, blank=True, default="")  # relative to MEDIA_ROOT
+    file_name = models.CharField(max_length=120, blank=True, default="")
+    file_type = models.CharField(max_length=20, blank=True, default="")
     state = models.CharField(max_length=9, choices=AdjustmentState)
     four_eyes = models.BooleanField()  # above the limit when it was asked for
     asked_by = models.CharField(max_length=40)  # "user:7", "key:3"
     asked_at = models.DateTimeField(db_default=Now())
-    decided_by = models.CharField(max_length=40, blank=True, db_default="")
+    decided_by = models.CharField(max_length=40, blank=True, default="")
     decided_at = models.DateTimeField(null=True)
-    answer = models.CharField(max_length=200, blank=True, db_default="")  # why it was rejected
+    answer = models.CharField(max_length=200, blank=True, default="")  # why it was rejected
     entry = models.BigIntegerField(null=True)  # the number of the booked entry
 
     class Meta:
