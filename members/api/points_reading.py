@@ -17,7 +17,7 @@ from members.api.points import member_of
 from members.filtersets import PointsEntryFilterSet
 from members.models import PointsEntry
 from members.operations import currencies
-from members.queries import points, points_ledger, points_lots
+from members.queries import points, points_ledger, points_liability, points_lots
 from scrm.api.pagination import KeysetListView
 from scrm.api.views import ApiView
 from scrm.common import clock
@@ -136,3 +136,26 @@ class PointsEntryListView(KeysetListView):
         for row in found.rows:
             row.lots = lots.get(points_ledger.key_of(row), [])  # type: ignore[attr-defined]
         return found
+
+
+class PointsLiabilityView(ApiView):
+    """What outstanding points of all members would cost, counted every night; for whoever sees all members."""
+
+    permission = Permission.LOYALTY_VIEW
+
+    @extend_schema(
+        operation_id="points_liability",
+        summary="Read the liability",
+        parameters=[_CURRENCY],
+        responses=serializers.LiabilitySerializer,
+    )
+    def get(self, request: Request) -> Response:
+        kind = currencies.get(request.query_params.get("currency") or currencies.POINTS)
+        board = points_liability.board(kind, today=clock.shop_date(clock.now()), actor=self.actor)
+        answer = {
+            "currency": kind.key,
+            "days": board.days,
+            "cohorts": board.cohorts,
+            "expiring": [{"month": month, "amount": amount} for month, amount in board.months],
+        }
+        return Response(serializers.LiabilitySerializer(answer).data)

@@ -279,3 +279,36 @@ class AdjustmentSerializer(serializers.ModelSerializer[PointsAdjustment]):
 
 class RejectIn(serializers.Serializer[Any]):
     answer = serializers.CharField(max_length=LONGEST_REASON, help_text="Why; needed.")
+
+
+class LiabilityDaySerializer(serializers.Serializer[Any]):
+    day = serializers.DateField()
+    available = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    held = serializers.IntegerField()
+    arrears = serializers.IntegerField()
+    members = serializers.IntegerField(help_text="Who have any.")
+    cost = serializers.IntegerField(help_text="Minor units: if all outstanding points were used.")
+
+
+class CohortSerializer(serializers.Serializer[Any]):
+    month = serializers.DateField(help_text="The first day of the month in which they were earned.")
+    earned = serializers.IntegerField()
+    used = serializers.IntegerField()
+    expired = serializers.IntegerField()
+    reversed = serializers.IntegerField()
+    outstanding = serializers.IntegerField()
+
+
+class ExpiringMonthSerializer(serializers.Serializer[Any]):
+    month = serializers.DateField(help_text="Its first day.")
+    amount = serializers.IntegerField()
+
+
+class LiabilitySerializer(serializers.Serializer[Any]):
+    """As last counted: days oldest first, cohorts newest first, the next twelve months."""
+
+    currency = serializers.CharField()
+    days = LiabilityDaySerializer(many=True)
+    cohorts = CohortSerializer(many=True)
+    expiring = ExpiringMonthSerializer(many=True)

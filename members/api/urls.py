@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("points/balance", points_reading.PointsBalanceView.as_view(), name="api_points_balance"),
     path("points/lots", points_reading.PointsLotsView.as_view(), name="api_points_lots"),
     path("points/entries", points_reading.PointsEntryListView.as_view(), name="api_points_entries"),
+    path("points/liability", points_reading.PointsLiabilityView.as_view(), name="api_points_liability"),
     path("points/adjust", points_adjustments.PointsAdjustView.as_view(), name="api_points_adjust"),
     path("points/adjustments", points_adjustments.AdjustmentListView.as_view(), name="api_adjustment_list"),
     path("points/adjustments/<int:adjustment_id>", points_adjustments.AdjustmentView.as_view(), name="api_adjustment"),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from members.models import PointsCohort, PointsCurrency, PointsExpiry, PointsLiability
 from scrm.common import clock, jobs
-from scrm.common.access import Actor, Permission
+from scrm.common.access import Actor, DataScope, Permission
 from scrm.common.errors import Forbidden
 from scrm.common.models import Job
 from scrm.common.transactions import atomic
@@ -68,7 +68,7 @@ _Sums = dict[Any, list[int]]
 
 def start(*, actor: Actor) -> Job:
     """Queue a count for somebody who does not want to wait for the night. Raises `Forbidden`."""
-    if not actor.may(Permission.LOYALTY_VIEW):
+    if not actor.may(Permission.LOYALTY_VIEW) or actor.scope != DataScope.ALL:
         raise Forbidden(_("You may not do this."))
     return jobs.create(kind=KIND, label=_("Count of points liability"), params={}, actor=actor)
 

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from django.utils.translation import gettext as _
+
 from members.models import PointsCohort, PointsCurrency, PointsExpiry, PointsLiability
+from scrm.common.access import Actor, DataScope
+from scrm.common.errors import Forbidden
 
 DAYS = 90
 COHORTS = 24
@@ -28,8 +32,13 @@ class Board:
         return 0 if self.latest is None else self.latest.available + self.latest.pending + self.latest.held
 
 
-def board(currency: PointsCurrency, *, today: date) -> Board:
-    """Everything the page shows of one kind of points. Three statements."""
+def board(currency: PointsCurrency, *, today: date, actor: Actor) -> Board:
+    """Everything the page shows of one kind of points. Three statements.
+
+    The sums are of all members. Raises `Forbidden` (`not_all_members`) for an actor who sees only some.
+    """
+    if actor.scope != DataScope.ALL:
+        raise Forbidden(_("These sums are of all members, and you see only some."), code="not_all_members")
     days = list(PointsLiability.objects.filter(currency=currency).order_by("-day")[:DAYS])[::-1]
     cohorts = list(PointsCohort.objects.filter(currency=currency).order_by("-month")[:COHORTS])
     ahead = [_month(today, later) for later in range(MONTHS_AHEAD)]

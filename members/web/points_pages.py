@@ -20,7 +20,7 @@ from members.operations import points as operations
 from members.queries import adjustments, points, points_ledger, points_lots, profiles
 from members.web import points_presentation as presentation
 from scrm.common import clock
-from scrm.common.access import Actor, ConsoleRequest, Permission, page
+from scrm.common.access import Actor, ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, Invalid
 from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
@@ -47,6 +47,7 @@ def sections(actor: Actor, current: str) -> list[dict[str, Any]]:
             "count": waiting if name == "adjustment_list" and waiting else None,
         }
         for name, label in SECTIONS
+        if name != "points_liability" or actor.scope == DataScope.ALL  # its sums are of all members
     ]
 
 

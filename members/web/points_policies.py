@@ -170,7 +170,7 @@ def points_liability_page(request: ConsoleRequest) -> HttpResponse:
     """Outstanding points and their cost now and over time, breakage by month of earning, and what expires when."""
     offered = [kind for kind in kinds() if kind.spendable]
     chosen = next((kind for kind in offered if kind.key == request.GET.get("currency")), offered[0])
-    board = points_liability.board(chosen, today=clock.shop_date(clock.now()))
+    board = points_liability.board(chosen, today=clock.shop_date(clock.now()), actor=request.actor)
     days = board.days
     context = {
         "sections": sections(request.actor, "points_liability"),

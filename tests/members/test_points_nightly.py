@@ -14,6 +14,7 @@ from members.operations.currencies import Content
 from members.queries import points_liability as board
 from members.queries import timeline
 from scrm.common import conditions
+from scrm.common.access import SYSTEM
 from tests.factories import NOW, make_member
 
 pytestmark = pytest.mark.django_db
@@ -87,9 +88,7 @@ def test_a_missed_night_is_made_up_for(missed: int, told: int) -> None:
 
 
 def test_a_kind_that_expires_by_inactivity_warns_too() -> None:
-    currencies.change(
-        key="points", content=Content(name="积分", expiry="inactivity", expiry_count=7, warn_days=[7])
-    )
+    currencies.change(key="points", content=Content(name="积分", expiry="inactivity", expiry_count=7, warn_days=[7]))
     member = make_member()
     earn(member, 30, "a")
     assert points_warnings.warn(now=NOW) == 1
@@ -169,7 +168,7 @@ def test_the_board_shows_the_next_twelve_months() -> None:
     earn(member, 10, "a", expires_at=end_of("2026-12-31"))
     earn(member, 20, "b", expires_at=end_of("2028-12-31"))
     points_liability.count(now=NOW)
-    found = board.board(currencies.get("points"), today=date(2026, 11, 21))
+    found = board.board(currencies.get("points"), today=date(2026, 11, 21), actor=SYSTEM)
     assert (found.outstanding, len(found.months), found.months[:3]) == (
         30, 12, [(date(2026, 11, 1), 0), (date(2026, 12, 1), 10), (date(2027, 1, 1), 0)],
     )  # fmt: skip
@@ -184,7 +183,9 @@ def test_movements_are_on_the_timeline_without_being_copied() -> None:
     points.hold(member_id=member.pk, amount=50, reference="h", now=NOW - 2 * DAY)
     points.post(member_id=member.pk, amount=30, reference="h", reason="换购", now=NOW - DAY)
     found = timeline.of_member(member.pk).entries
-    assert [(entry.kind, entry.type_key, entry.properties["points"], entry.properties["reason"]) for entry in found] == [
+    assert [
+        (entry.kind, entry.type_key, entry.properties["points"], entry.properties["reason"]) for entry in found
+    ] == [
         ("points", "post", -30, "换购"),
         ("points", "earn", 120, ""),
     ]

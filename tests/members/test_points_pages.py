@@ -68,7 +68,13 @@ def test_a_hold_is_released_by_hand(operator: Client, member: Member) -> None:
 
 
 def test_an_adjustment_above_the_limit_waits_for_somebody_else(operator: Client, member: Member) -> None:
-    form = {"reference": "console:1", "currency": "points", "direction": "credit", "amount": "5000", "reason": "活动补发"}
+    form = {
+        "reference": "console:1",
+        "currency": "points",
+        "direction": "credit",
+        "amount": "5000",
+        "reason": "活动补发",
+    }
     assert operator.post(f"/points/members/{member.pk}/adjust/", form).status_code == 302
     adjustment = PointsAdjustment.objects.get()
     assert adjustment.state == "proposed"
@@ -88,7 +94,13 @@ def test_an_adjustment_above_the_limit_waits_for_somebody_else(operator: Client,
 
 
 def test_a_rejection_needs_a_reason(operator: Client, member: Member) -> None:
-    form = {"reference": "console:1", "currency": "points", "direction": "credit", "amount": "5000", "reason": "活动补发"}
+    form = {
+        "reference": "console:1",
+        "currency": "points",
+        "direction": "credit",
+        "amount": "5000",
+        "reason": "活动补发",
+    }
     operator.post(f"/points/members/{member.pk}/adjust/", form)
     adjustment = PointsAdjustment.objects.get()
     other = client_as(Role.OPERATOR)
@@ -109,7 +121,13 @@ def test_a_rejection_needs_a_reason(operator: Client, member: Member) -> None:
 def test_what_cannot_be_booked_is_said_beside_its_field(
     operator: Client, member: Member, values: dict[str, str], said: str
 ) -> None:
-    form = {"reference": "console:1", "currency": "points", "direction": "credit", "amount": "50", "reason": "补"} | values
+    form = {
+        "reference": "console:1",
+        "currency": "points",
+        "direction": "credit",
+        "amount": "50",
+        "reason": "补",
+    } | values
     answer = operator.post(f"/points/members/{member.pk}/adjust/", form)
     assert answer.status_code == 422
     assert said in answer.context["form"].errors
