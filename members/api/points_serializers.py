@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,7 @@ from members.models import PointsAdjustment, PointsCurrency, PointsEntry
 from members.operations import currencies
 from members.operations.points import LONGEST_REASON, LONGEST_REFERENCE
 from members.queries import points_words
+from scrm.common import clock
 
 _NAMED = ("phone", "email", "unionid", "openid", "external_userid", "app_user", "device", "number")
 
@@ -110,6 +112,11 @@ class ReverseIn(_Referenced):
     amount = WholeNumberField(help_text="1 to what the source has earned and is not taken back yet.")
     source = serializers.CharField(max_length=80, help_text="What had earned them.")
     occurred_at = serializers.DateTimeField(required=False, help_text="When it was undone; now when not given.")
+
+    def validate_occurred_at(self, value: datetime) -> datetime:
+        if value > clock.now():
+            raise serializers.ValidationError(_("This is still to come."), code="in_future")
+        return value
 
 
 class AdjustIn(_Referenced):

@@ -86,7 +86,9 @@ def propose(
         raise Forbidden(_("You may not do this."))
     reason = reason.strip()
     found = currencies.get(currency)
-    points.check_adjustment(amount=amount, reference=reference, reason=reason)
+    if not reason:
+        raise Invalid(_("Say why."), code="reason_missing", field="reason")
+    points.check(abs(amount), reference, reason)
     with atomic():
         # Held first: two proposals under one reference come one after the other.
         visible = Member.objects.filter(scopes.members_of(actor), pk=member_id, status=MemberStatus.ACTIVE)

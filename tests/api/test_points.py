@@ -150,6 +150,13 @@ REFUSALS: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("reversing more than was earned", "reverse", {"source": "order:1", "amount": 101}, 422, "above_original"),
     ("reversing what was never earned", "reverse", {"source": "order:9", "amount": 1}, 422, "above_original"),
     ("reversing nothing", "reverse", {"source": "order:1", "amount": 0}, 422, "amount_out_of_range"),
+    (
+        "a reversal still to come",
+        "reverse",
+        {"source": "order:1", "amount": 1, "occurred_at": "2027-01-01T00:00:00Z"},
+        422,
+        "in_future",
+    ),
     ("reversing without a source", "reverse", {"source": "", "amount": 1}, 422, "blank"),
     ("adjusting by nothing", "adjust", {"amount": 0, "reason": "why"}, 422, "amount_out_of_range"),
     ("adjusting without a reason", "adjust", {"amount": 1, "reason": ""}, 422, "blank"),

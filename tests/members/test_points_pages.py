@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from members import tasks
 from members.models import Member, PointsAccount, PointsAdjustment, PointsCurrency
 from members.operations import currencies, points, points_export
 from members.queries import points_ledger
-from scrm.common import jobs
+from scrm.common import clock, jobs
 from scrm.common.access import DataScope, Role
 from scrm.common.models import AuditEntry, Job, Notification
 from tests.factories import client_as, make_member, make_staff, make_store
-from scrm.common import clock
 
 pytestmark = pytest.mark.django_db
+FORM = {"reference": "console:1", "currency": "points", "direction": "credit", "amount": "50", "reason": "活动补发"}
 
 
 @pytest.fixture
@@ -144,7 +145,6 @@ def test_the_ledger_of_everybody_is_narrowed_and_exported(
     page = text(operator, "/points/?reference=r2")
     assert "李雷" in page
     assert "王芳" not in page
-    assert "/points/?" not in text(operator, "/points/?kind=spend&amount_min=5") or True
     started = operator.post("/points/export/", {"query": "amount_max=15"})
     job = Job.objects.get(kind=points_export.KIND)
     assert started["Location"].endswith(f"/jobs/{job.pk}/")
@@ -217,8 +217,6 @@ def test_a_search_that_would_read_too_much_is_refused(
     slow = points_ledger.paginate
 
     def sleeping(*args: Any, **kwargs: Any) -> Any:
-        from django.db import connection
-
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(1)")
         return slow(*args, **kwargs)
