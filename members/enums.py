@@ -135,6 +135,7 @@ class UsualEvent(models.TextChoices):
     LIFECYCLE_CHANGED = "lifecycle.changed", _("Lifecycle stage changed")
     AIPL_CHANGED = "aipl.changed", _("AIPL stage changed")
     RFM_CHANGED = "rfm.changed", _("RFM class changed")
+    POINTS_EXPIRING = "points.expiring", _("Points expire soon")
     CONSENT_GRANTED = "consent.granted", _("Consent given")
     CONSENT_WITHDRAWN = "consent.withdrawn", _("Consent withdrawn")
 
@@ -143,7 +144,7 @@ class UsualEvent(models.TextChoices):
 NOTED_EVENTS = frozenset(
     kind.value
     for kind in UsualEvent
-    if kind.value.startswith(("tag.", "segment.", "lifecycle.", "aipl.", "rfm."))
+    if kind.value.startswith(("tag.", "segment.", "lifecycle.", "aipl.", "rfm.", "points."))
     or kind in (UsualEvent.MESSAGE_SENT, UsualEvent.MESSAGE_DELIVERED)
 )
 _USUAL_NAMES = dict(UsualEvent.choices)
@@ -152,6 +153,8 @@ _USUAL_NAMES = dict(UsualEvent.choices)
 def usual_name(event_type: str) -> str:
     """What a type of events is called while the brand has given it no name; empty for one that is not usual."""
     return str(_USUAL_NAMES.get(event_type, ""))
+
+
 class ExpiryKind(models.TextChoices):
     """When earned points expire. Months are calendar months of the shop; their ends clamp (31 January + 1 month)."""
 
@@ -208,6 +211,14 @@ class HoldState(models.TextChoices):
     POSTED = "posted", pgettext_lazy("hold", "Posted")
     VOIDED = "voided", pgettext_lazy("hold", "Voided")
     TIMED_OUT = "timed_out", pgettext_lazy("hold", "Timed out")
+
+
+class AdjustmentState(models.TextChoices):
+    """Where a correction by hand stands."""
+
+    PROPOSED = "proposed", pgettext_lazy("adjustment", "Waiting for approval")
+    REJECTED = "rejected", pgettext_lazy("adjustment", "Rejected")
+    BOOKED = "booked", pgettext_lazy("adjustment", "Booked")
 
 
 class RewardKind(models.TextChoices):

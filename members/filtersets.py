@@ -6,10 +6,13 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as api_filters
 
-from members.models import Member
-from members.queries import directory
+from members.enums import AdjustmentState, EntryKind
+from members.models import Member, PointsAdjustment, PointsEntry
+from members.queries import directory, points_ledger
+from members.rules.points import LARGEST_AMOUNT
 from scrm.common import clock
 from scrm.common.member_filters import Filter, Kind, groups
 
@@ -53,3 +56,42 @@ def _declared(item: Filter) -> django_filters.Filter:
 # The apps have registered their filters by the time that addresses are loaded.
 _declarations: dict[str, Any] = {item.key: _declared(item) for group in groups() for item in group.filters}
 MemberFilterSet: type[_MemberFilterSet] = type("MemberFilterSet", (_MemberFilterSet,), _declarations)
+
+
+def _whole(label: Any, most: int) -> django_filters.NumberFilter:
+    return django_filters.NumberFilter(min_value=1, max_value=most, decimal_places=0, label=label)
+
+
+class PointsEntryFilterSet(api_filters.FilterSet):
+    """The ledger of everybody: every filter either walks an index, or narrows the walk along the latest."""
+
+    member = _whole(_("Member"), 2**63 - 1)
+    currency = django_filters.CharFilter(max_length=32, label=_("Kind of points"))
+    kind = django_filters.MultipleChoiceFilter(choices=EntryKind.choices, label=_("Kind"))
+    reference = django_filters.CharFilter(max_length=120, label=_("Reference"))
+    source = django_filters.CharFilter(max_length=80, label=_("Source"))
+    actor = django_filters.CharFilter(max_length=40, label=_("Booked by"))
+    booked_after = django_filters.DateFilter(label=_("From"))
+    booked_before = django_filters.DateFilter(label=_("To"))
+    amount_min = _whole(_("At least"), LARGEST_AMOUNT)
+    amount_max = _whole(_("At most"), LARGEST_AMOUNT)
+
+    class Meta:
+        model = PointsEntry
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[PointsEntry]) -> QuerySet[PointsEntry]:
+        return points_ledger.narrow(queryset, self.form.cleaned_data)
+
+
+class AdjustmentFilterSet(api_filters.FilterSet):
+    """Corrections by hand, by where they stand and whose balance they concern."""
+
+    state = django_filters.ChoiceFilter(choices=AdjustmentState.choices, label=_("State"))
+    member = django_filters.NumberFilter(
+        field_name="member_id", min_value=1, max_value=2**63 - 1, decimal_places=0, label=_("Member")
+    )
+
+    class Meta:
+        model = PointsAdjustment
+        fields: list[str] = []

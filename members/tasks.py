@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import exports, imports, points_due
+from members.operations import exports, imports, points_due, points_export, points_liability, points_warnings
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.jobs import Progress
@@ -33,6 +33,21 @@ def run_member_export(_job_id: int, progress: Progress) -> None:
     progress.finish_with(result_url=reverse("member_export_file", args=[progress.job.pk]))
 
 
+@jobs.handles(points_export.KIND)
+def run_points_export(_job_id: int, progress: Progress) -> None:
+    """Write the file as whoever asked for it may see the members now."""
+    actor = scopes.actor_of(progress.job.created_by)
+    with acting_as(actor):
+        points_export.write(actor=actor, job=progress.job, progress=progress)
+    progress.finish_with(result_url=reverse("points_export_file", args=[progress.job.pk]))
+
+
+@jobs.handles(points_liability.KIND)
+def run_points_liability(_job_id: int, progress: Progress) -> None:
+    points_liability.count(now=clock.now(), progress=progress)
+    progress.finish_with(result_url=reverse("points_liability"))
+
+
 @shared_task(queue=Queues.DEFAULT.value)
 def remove_old_import_files(**_: Any) -> None:
     imports.remove_old(now=clock.now())
@@ -41,3 +56,13 @@ def remove_old_import_files(**_: Any) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def book_due_points(**_: Any) -> None:
     points_due.book_due(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def run_nightly_points_liability(**_: Any) -> None:
+    points_liability.count(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def warn_of_expiring_points(**_: Any) -> None:
+    points_warnings.warn(now=clock.now())

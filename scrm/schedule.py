@@ -18,6 +18,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-watches": {"task": "tags.tasks.sweep_watches", "schedule": 1.0},
     # Lots become available or expire, holds time out; balances are right at read time without it.
     "book-due-points": {"task": "members.tasks.book_due_points", "schedule": 2.0, "options": {"expires": 10}},
+    # 05:30 in Shanghai.
+    "nightly-points-liability": {
+        "task": "members.tasks.run_nightly_points_liability",
+        "schedule": crontab(hour="21", minute="30"),
+    },
+    # 09:00 in Shanghai, when people are awake for what a journey may send.
+    "warn-of-expiring-points": {
+        "task": "members.tasks.warn_of_expiring_points",
+        "schedule": crontab(hour="1", minute="0"),
+    },
     "lapse-tags": {"task": "tags.tasks.lapse_tags", "schedule": 30.0},
     # Ten minutes to the hour, so that the last count of a shop day is close to its end.
     "count-tags": {"task": "tags.tasks.count_tags", "schedule": crontab(minute="50")},

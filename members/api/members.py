@@ -81,7 +81,7 @@ class MemberDetailView(ApiView):
 
 
 class MemberTimelineView(KeysetListView):
-    """A member's events, orders and refunds, latest first; `kind` narrows."""
+    """A member's events, orders, refunds and, with `loyalty.view`, points, latest first; `kind` narrows."""
 
     permission = Permission.MEMBERS_VIEW
     serializer_class = TimelineEntrySerializer
@@ -94,6 +94,7 @@ class MemberTimelineView(KeysetListView):
             kind=request.query_params.get("kind", ""),
             cursor=request.query_params.get("cursor") or None,
             size=self.size(),
+            with_points=self.actor.may(Permission.LOYALTY_VIEW),
         )
         return Response(
             {"items": TimelineEntrySerializer(found.entries, many=True).data, "next_cursor": found.next_cursor}

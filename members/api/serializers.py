@@ -87,7 +87,7 @@ class MemberChangesSerializer(serializers.Serializer):
 
 
 class TimelineEntrySerializer(serializers.Serializer):
-    kind = serializers.ChoiceField(choices=["event", "order", "refund"])
+    kind = serializers.ChoiceField(choices=["event", "order", "refund", "points"])
     id = serializers.UUIDField()
     at = serializers.DateTimeField()
     source = serializers.CharField()  # type: ignore[assignment]  # a field, not where this one reads

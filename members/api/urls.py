@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from members.api import attributes, consents, event_types, facts, members
+from members.api import attributes, consents, event_types, facts, member_links, members, points, points_adjustments, points_reading
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Members are read and changed.
     path("members", members.MemberListView.as_view(), name="api_member_list"),
     path("members/<int:member_id>", members.MemberDetailView.as_view(), name="api_member_detail"),
+    path("members/<int:member_id>/link", member_links.MemberLinkView.as_view(), name="api_member_link"),
     path("members/<int:member_id>/timeline", members.MemberTimelineView.as_view(), name="api_member_timeline"),
     path("members/<int:member_id>/orders", members.MemberOrdersView.as_view(), name="api_member_orders"),
     # The brand's own fields of a profile.
@@ -24,4 +25,36 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # What members can do, by name.
     path("event-types", event_types.EventTypeListView.as_view(), name="api_event_type_list"),
     path("event-types/<int:type_id>", event_types.EventTypeView.as_view(), name="api_event_type"),
+    # Points are booked, read and corrected.
+    path("points/earn", points.EarnView.as_view(), name="api_points_earn"),
+    path("points/spend", points.SpendView.as_view(), name="api_points_spend"),
+    path("points/hold", points.HoldView.as_view(), name="api_points_hold"),
+    path("points/post", points.PostView.as_view(), name="api_points_post"),
+    path("points/void", points.VoidView.as_view(), name="api_points_void"),
+    path("points/refund", points.RefundView.as_view(), name="api_points_refund"),
+    path("points/reverse", points.ReverseView.as_view(), name="api_points_reverse"),
+    path("points/balance", points_reading.PointsBalanceView.as_view(), name="api_points_balance"),
+    path("points/lots", points_reading.PointsLotsView.as_view(), name="api_points_lots"),
+    path("points/entries", points_reading.PointsEntryListView.as_view(), name="api_points_entries"),
+    path("points/liability", points_reading.PointsLiabilityView.as_view(), name="api_points_liability"),
+    path("points/adjust", points_adjustments.PointsAdjustView.as_view(), name="api_points_adjust"),
+    path("points/adjustments", points_adjustments.AdjustmentListView.as_view(), name="api_adjustment_list"),
+    path("points/adjustments/<int:adjustment_id>", points_adjustments.AdjustmentView.as_view(), name="api_adjustment"),
+    path(
+        "points/adjustments/<int:adjustment_id>/attachment",
+        points_adjustments.AdjustmentFileView.as_view(),
+        name="api_adjustment_file",
+    ),
+    path(
+        "points/adjustments/<int:adjustment_id>/approve",
+        points_adjustments.AdjustmentApproveView.as_view(),
+        name="api_adjustment_approve",
+    ),
+    path(
+        "points/adjustments/<int:adjustment_id>/reject",
+        points_adjustments.AdjustmentRejectView.as_view(),
+        name="api_adjustment_reject",
+    ),
+    path("points/currencies", points_adjustments.CurrencyListView.as_view(), name="api_currency_list"),
+    path("points/currencies/<str:key>", points_adjustments.CurrencyView.as_view(), name="api_currency"),
 ]

@@ -1,3 +1,4 @@
+from .adjustments import PointsAdjustment
 from .attributes import Attribute
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
@@ -9,6 +10,7 @@ from .members import Member, MemberSummary
 from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
+from .points_liability import PointsCohort, PointsExpiry, PointsLiability
 
 __all__ = [
     "Attribute",
@@ -26,10 +28,14 @@ __all__ = [
     "OrderLine",
     "OrderNumber",
     "PointsAccount",
+    "PointsAdjustment",
     "PointsAllocation",
+    "PointsCohort",
     "PointsCurrency",
     "PointsEntry",
+    "PointsExpiry",
     "PointsHold",
+    "PointsLiability",
     "PointsLot",
     "Product",
     "Refund",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pgtrigger
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 from django.db.models.functions import Greatest, Now
 
@@ -10,6 +11,7 @@ from scrm.common.placement import Placement
 
 _MEMBERS_OWN = ["pending", "available", "held"]
 LARGEST_AMOUNT = 10**12
+_LEDGER = ["booked_at", "member", "currency", "number"]
 
 
 def _append_only() -> pgtrigger.Trigger:
@@ -165,6 +167,20 @@ class PointsEntry(models.Model):
                 condition=models.Q(kind="reverse"),
                 name="points_entry_reversals",
             ),
+            # The ledger of everybody, latest first; what is rare there, and what people booked, have their own.
+            models.Index(fields=_LEDGER, name="points_entry_recent"),
+            models.Index(
+                fields=["kind", *_LEDGER],
+                condition=models.Q(kind__in=["adjust", "move", "refund", "reverse"]),
+                name="points_entry_rare",
+            ),
+            models.Index(
+                fields=["actor", *_LEDGER],
+                condition=models.Q(actor__startswith="user:"),
+                name="points_entry_by_people",
+            ),
+            HashIndex(fields=["reference"], name="points_entry_reference"),
+            HashIndex(fields=["source"], condition=~models.Q(source=""), name="points_entry_source"),
         ]
 
 

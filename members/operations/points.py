@@ -122,7 +122,7 @@ def spend(
 
     Raises `NotEnough`, `InArrears`, `Conflict` (`reference_reused`, `not_spendable`), `Invalid`, `NotFound`.
     """
-    _check(amount, reference, reason)
+    check(amount, reference, reason)
     return _call(
         "points_spend(%s, %s, %s, 'spend', %s, %s, %s, %s, %s)",
         [member_id, currencies.currency_id(currency), amount, reference, source, reason, _json(detail), now],
@@ -145,7 +145,7 @@ def hold(
 
     Raises as `spend` does.
     """
-    _check(amount, reference, reason)
+    check(amount, reference, reason)
     if minutes is None:
         minutes = currencies.get(currency).hold_minutes
     if not 1 <= minutes <= 525_600:
@@ -174,7 +174,7 @@ def post(
 
     Raises `NotFound` (`unknown_hold`), `Conflict` (`hold_resolved`), `Invalid` (`above_hold`).
     """
-    _check(amount, reference, reason)
+    check(amount, reference, reason)
     return _resolve(member_id, currency, reference, amount, reason, detail, now)
 
 
@@ -182,7 +182,7 @@ def void(
     *, member_id: int, currency: str = currencies.POINTS, reference: str, reason: str = "", now: datetime
 ) -> Movement:
     """Release a hold. Raises `NotFound` (`unknown_hold`), `Conflict` (`hold_resolved`) when it was posted."""
-    _check(1, reference, reason)
+    check(1, reference, reason)
     return _resolve(member_id, currency, reference, 0, reason, None, now)
 
 
@@ -202,7 +202,7 @@ def refund(
     Lots keep their expiry; what has expired meanwhile can be spent for the currency's days of grace, or lapses when
     there are none. Raises `NotFound` (`unknown_spending`), `Invalid` (`above_original`), `Conflict`.
     """
-    _check(amount, reference, reason)
+    check(amount, reference, reason)
     return _call(
         "points_refund(%s, %s, %s, %s, %s, %s, %s, %s)",
         [member_id, currencies.currency_id(currency), spent, amount, reference, reason, _json(detail), now],
@@ -227,7 +227,7 @@ def reverse(
 
     Raises `Invalid` (`above_original`) for more than the source has earned and not given back yet.
     """
-    _check(amount, reference, reason)
+    check(amount, reference, reason)
     return _call(
         "points_reverse(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
@@ -256,7 +256,7 @@ def adjust(
         raise Invalid(_("Say why."), code="reason_missing", field="reason")
     if amount >= 0:
         return _credit("adjust", member_id, currency, amount, reference, "", None, None, reason, detail, now)
-    _check(-amount, reference, reason)
+    check(-amount, reference, reason)
     return _call(
         "points_spend(%s, %s, %s, 'adjust', %s, '', %s, %s, %s)",
         [member_id, currencies.currency_id(currency), -amount, reference, reason, _json(detail), now],
@@ -278,7 +278,7 @@ def earn_many(
     kind = currencies.get(currency)
     policy, zone = currencies.policy(kind), clock.shop_zone()
     for credit in ordered:
-        _check(credit.amount, credit.reference, reason)
+        check(credit.amount, credit.reference, reason)
     occurred = [credit.occurred_at or now for credit in ordered]
     with _refusing(), atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -325,7 +325,7 @@ def _credit(
     detail: Mapping[str, Any] | None,
     now: datetime,
 ) -> Movement:
-    _check(amount, reference, reason)
+    check(amount, reference, reason)
     found = currencies.get(currency)
     policy = currencies.policy(found)
     at = occurred_at or now
@@ -386,7 +386,8 @@ def _refusing() -> Any:
         raise kind(message, code=code, **detail) from error
 
 
-def _check(amount: int, reference: str, reason: str) -> None:
+def check(amount: int, reference: str, reason: str) -> None:
+    """Refuse values that no movement has. Raises `Invalid`."""
     if not 1 <= amount <= rules.LARGEST_AMOUNT:
         raise Invalid(_REFUSALS["LP010"][3], code="amount_out_of_range", field="amount")
     if not 1 <= len(reference) <= LONGEST_REFERENCE or not reference.isprintable():

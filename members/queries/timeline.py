@@ -1,4 +1,7 @@
-"""A member's timeline: events, orders and refunds, merged by time, latest first."""
+"""A member's timeline: events, orders, refunds and movements of points, merged by time, latest first.
+
+Points are read from their ledger, not copied into events: one line a movement that gave or took something.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,18 @@ PREFIXES: dict[str, tuple[str, ...]] = {
     "messages": ("message",),
     "changes": ("tag", "lifecycle", "aipl", "rfm", "segment", "consent", "member", "stage", "points", "tier"),
 }
-KINDS = ("purchases", "behaviour", "messages", "changes")
+KINDS = ("purchases", "behaviour", "messages", "changes", "points")
 
 
 @dataclass(slots=True)
 class Entry:
-    """One thing that happened. `amount` is minor units; `lines` are the first products of an order."""
+    """One thing that happened. `amount` is minor units; `lines` are the first products of an order.
 
-    kind: str  # "event", "order" or "refund"
+    Of a movement of points `type_key` is what it was, `type_name` which kind of points, and the properties say how many
+    `points` it gave (below 0: took), and the `reason`.
+    """
+
+    kind: str  # "event", "order", "refund" or "points"
     id: UUID
     at: datetime
     source: str
@@ -73,32 +80,57 @@ _REFUNDS = """
      WHERE r.member_id = %(member)s AND {after_refund}
      ORDER BY r.refunded_at DESC, r.id DESC LIMIT %(limit)s)
 """
+# What a member would call a movement; the steps in between are in the ledger.
+_POINTS = """
+    (SELECT 'points', p.id, p.booked_at, '', p.kind, p.name, NULL::bigint, '', '', '',
+            jsonb_build_object('points', p.points, 'reason', p.reason)
+     FROM (
+         SELECT (lpad(to_hex(e.currency_id), 16, '0') || lpad(to_hex(e.number), 16, '0'))::uuid AS id, e.booked_at,
+                e.kind, c.name, e.reason,
+                e.amount * CASE WHEN e.debit IN ('pending', 'available', 'held') THEN -1 ELSE 1 END AS points
+         FROM members_pointsentry e JOIN members_pointscurrency c ON c.id = e.currency_id
+         WHERE e.member_id = %(member)s AND e.transaction = e.number
+           AND e.kind IN ('earn', 'spend', 'post', 'refund', 'reverse', 'expire', 'adjust', 'move')
+     ) p
+     WHERE {after_points} ORDER BY p.booked_at DESC, p.id DESC LIMIT %(limit)s)
+"""
 
 
-def of_member(member_id: int, *, kind: str = "", cursor: str | None = None, size: int = 30) -> TimelinePage:
+def of_member(
+    member_id: int, *, kind: str = "", cursor: str | None = None, size: int = 30, with_points: bool = True
+) -> TimelinePage:
     """One page of a member's timeline. The caller has checked that the actor may see the member.
 
+    `with_points=False` leaves out what only somebody who may see points may see.
     `kind` is one of `KINDS`, or empty for everything. Raises `Invalid` (codes `bad_kind`, `bad_cursor`).
     """
     if kind and kind not in KINDS:
         raise Invalid(_("There is no such kind of entry."), code="bad_kind", field="kind")
     values: dict[str, Any] = {"member": member_id, "limit": size + 1}
     bounds = {"after_event": "TRUE", "after_order": "TRUE", "after_refund": "TRUE", "types": "TRUE"}
+    bounds["after_points"] = "TRUE"
     if cursor:
         values["at"], values["id"] = _decoded(cursor)
         for name, column in (
             ("after_event", "(e.occurred_at, e.id)"),
             ("after_order", "(o.ordered_at, o.id)"),
             ("after_refund", "(r.refunded_at, r.id)"),
+            ("after_points", "(p.booked_at, p.id)"),
         ):
             bounds[name] = f"{column} < (%(at)s, %(id)s)"
-    parts = [_EVENTS, _ORDERS, _REFUNDS]
+    parts = [_EVENTS, _ORDERS, _REFUNDS, _POINTS]
     if kind == "purchases":
         parts = [_ORDERS, _REFUNDS]
+    elif kind == "points":
+        parts = [_POINTS]
     elif kind:
         parts = [_EVENTS]
         bounds["types"] = "e.type_id = ANY(%(types)s)"
         values["types"] = _types_of(kind)
+    if not with_points:
+        parts = [part for part in parts if part is not _POINTS]
+        if not parts:
+            return TimelinePage([], None)
     merged = " UNION ALL ".join(parts).format(**bounds)
     sql = f"SELECT * FROM ({merged}) AS happened ORDER BY 3 DESC, 2 DESC LIMIT %(limit)s"
     with connection.cursor() as reader:

@@ -35,6 +35,7 @@ KINDS = [
     ("behaviour", gettext_lazy("Behaviour")),
     ("messages", gettext_lazy("Messages")),
     ("changes", gettext_lazy("Tags and stages")),
+    ("points", gettext_lazy("Points")),
 ]
 # The fields of the form that the operation calls by other names.
 _FORM_FIELDS = {"store_id": "store", "owner_id": "owner"}
@@ -64,7 +65,9 @@ def member_detail(request: ConsoleRequest, member_id: int) -> HttpResponse:
 
 def _timeline(request: ConsoleRequest, member: Member, cursor: str | None) -> dict[str, Any]:
     kind = request.GET.get("kind", "")
-    found = timeline.of_member(member.pk, kind=kind, cursor=cursor)
+    found = timeline.of_member(
+        member.pk, kind=kind, cursor=cursor, with_points=request.actor.may(Permission.LOYALTY_VIEW)
+    )
     return {
         "items": [present(entry) for entry in found.entries],
         "next_cursor": found.next_cursor,

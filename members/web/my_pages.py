@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from members.models import Member
 from members.queries import member_links, points, points_ledger, points_lots, points_words
@@ -46,9 +46,7 @@ class Mine:
         tabs = [
             {"url": self.url(name), "label": label, "icon": icon, "active": name == tab} for name, label, icon in TABS
         ]
-        return render(
-            self.request, template, {"member": self.member, "token": self.token, "tabs": tabs, **context}
-        )
+        return render(self.request, template, {"member": self.member, "token": self.token, "tabs": tabs, **context})
 
     def url(self, name: str, *more: Any) -> str:
         return reverse(name, args=[self.token, *more])

@@ -11,8 +11,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from members.enums import Channel, ConsentState, OrderState, Purpose, usual_name
+from members.enums import Channel, ConsentState, EntryKind, OrderState, Purpose, usual_name
 from members.queries.timeline import Entry
+from scrm.common.display import integer
 
 MOST_PROPERTIES = 8
 
@@ -84,6 +85,14 @@ def _consent(properties: dict[str, Any]) -> str:
     )
 
 
+def _expiring(properties: dict[str, Any]) -> str:
+    return _("%(amount)s %(name)s to use by %(day)s") % {
+        "amount": integer(properties.get("amount")),
+        "name": properties.get("name", ""),
+        "day": properties.get("day", ""),
+    }
+
+
 _PRODUCT = _of("product", "product_name", "name", "title", "sku")
 _CAMPAIGN = _of("campaign", "campaign_name", "subject", "channel")
 LOOKS: dict[str, Look] = {
@@ -111,6 +120,7 @@ LOOKS: dict[str, Look] = {
     "lifecycle.changed": Look(icon="recycle", tone="jade", tell=_change(_stages)),
     "aipl.changed": Look(icon="recycle", tone="jade", tell=_change(_stages)),
     "rfm.changed": Look(icon="grid-dots", tone="violet", tell=_change()),
+    "points.expiring": Look(icon="hourglass", tone="amber", tell=_expiring),
     "consent.granted": Look(icon="shield-check", tone="green", tell=_consent),
     "consent.withdrawn": Look(icon="shield-off", tone="red", tell=_consent),
 }
@@ -123,6 +133,8 @@ def present(entry: Entry) -> Item:
     """
     if entry.kind == "order":
         return _order(entry)
+    if entry.kind == "points":
+        return _points(entry)
     if entry.kind == "refund":
         text = " · ".join(part for part in (f"#{entry.number}", entry.state) if part)
         return Item(
@@ -146,6 +158,28 @@ def present(entry: Entry) -> Item:
         )
     text = look.tell(entry.properties) if look.tell else ""
     return Item(entry.at, title, look.icon, look.tone, entry.amount, text, entry.source)
+
+
+def _points(entry: Entry) -> Item:
+    """ "获得 120 积分"."""
+    points = int(entry.properties["points"])
+    words = {"name": entry.type_name, "amount": integer(abs(points))}
+    titles = {
+        EntryKind.EARN: _("Earned %(amount)s %(name)s"),
+        EntryKind.SPEND: _("Spent %(amount)s %(name)s"),
+        EntryKind.POST: _("Spent %(amount)s %(name)s"),
+        EntryKind.REFUND: _("Was given back %(amount)s %(name)s"),
+        EntryKind.REVERSE: _("%(amount)s %(name)s were taken back"),
+        EntryKind.EXPIRE: _("%(amount)s %(name)s expired"),
+    }
+    other = _("%(amount)s %(name)s were credited") if points > 0 else _("%(amount)s %(name)s were taken away")
+    return Item(
+        entry.at,
+        titles.get(EntryKind(entry.type_key), other) % words,
+        icon="coins",
+        tone="green" if points > 0 else "grey",
+        text=str(entry.properties.get("reason") or ""),
+    )
 
 
 def _order(entry: Entry) -> Item:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from members.web import attributes, event_types, member_list, member_pages, organisation_pages
+from members.web import attributes, event_types, member_list, member_pages, my_benefits, my_pages, my_tasks, organisation_pages
 
 urlpatterns = [
     path("", include("members.web.import_urls")),
+    # A member's own pages, by a signed link.
+    path("my/<str:token>/", my_pages.my_card, name="my_card"),
+    path("my/<str:token>/points/", my_pages.my_points, name="my_points"),
+    path("my/<str:token>/benefits/", my_benefits.my_benefits, name="my_benefits"),
+    path("my/<str:token>/benefits/claim/", my_benefits.my_benefit_claim, name="my_benefit_claim"),
+    path("my/<str:token>/benefits/<uuid:claim_id>/", my_benefits.my_benefit_code, name="my_benefit_code"),
+    path("my/<str:token>/tasks/", my_tasks.my_tasks, name="my_tasks"),
+    path("my/<str:token>/tasks/<int:task_id>/claim/", my_tasks.my_task_claim, name="my_task_claim"),
+    path("my/<str:token>/check-in/", my_tasks.my_check_in, name="my_check_in"),
+    path("my/<str:token>/check-in/make-up/", my_tasks.my_make_up, name="my_make_up"),
+    path("", include("members.web.points_urls")),
     path("members/", member_list.member_list, name="member_list"),
     path("members/count/", member_list.member_count, name="member_count"),
     path("members/filters/", member_list.member_filters, name="member_filters"),

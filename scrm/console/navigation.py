@@ -40,7 +40,9 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
     ),
     (
         _("Membership"),
-        [],
+        [
+            Item(_("Points"), "points_ledger", icon="coins", permission=Permission.LOYALTY_VIEW),
+        ],
     ),
     (
         _("Insight"),

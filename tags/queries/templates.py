@@ -59,20 +59,18 @@ def _offer(template: Template, values: dict[str, Any], known: set[str]) -> Offer
         condition = rules.with_known_events(rules.filled(template.condition, values), known)
     except KeyError:  # a shop without stores, regions or products has no use for it
         return None
-    refusal = _refusal(template, condition, known)
+    refusal = _refusal(condition, known)
     if refusal is None:
         return None
     name, why, send = (_in_language(text) for text in (template.name, template.why, template.send))
     return Offer(template.key, template.icon, name, why, send, condition, refusal)
 
 
-def _refusal(template: Template, condition: dict[str, Any], known: set[str]) -> str | None:
+def _refusal(condition: dict[str, Any], known: set[str]) -> str | None:
     """Why the template cannot be used: empty when it can, None when it is not to be shown at all."""
     try:
         conditions.parse(condition)
     except conditions.BadCondition as error:
-        if template.needs:
-            return _NEEDS[template.needs]()
         if any(fault["code"] == "unknown_field" for fault in error.detail["errors"]):
             return None
         unheard = sorted(rules.events_named(condition) - known)
@@ -82,9 +80,6 @@ def _refusal(template: Template, condition: dict[str, Any], known: set[str]) -> 
             }
         return None
     return ""
-
-
-_NEEDS: dict[str, Callable[[], str]] = {"points": lambda: _("Needs the points module")}
 
 
 def _known_events() -> set[str]:

@@ -2,7 +2,7 @@
 
 The words stand here in both languages, beside the condition they describe. A condition may name `"$store"`,
 `"$region"` or `"$category"`: the first one that the shop has is put in its place. A template that names a field or an
-event nobody has heard of yet is not offered; `needs` says which part of the product brings it.
+event nobody has heard of yet is not offered.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ class Template:
     send: Words
     condition: dict[str, Any]
     icon: str
-    needs: str = ""  # "points": the part of the product that brings the field
 
 
 GROUPS: Mapping[str, Words] = {
@@ -226,8 +225,8 @@ TEMPLATES: tuple[Template, ...] = (
         Words("Points about to expire", "积分即将过期"),
         Words("Points that lapse unseen are remembered as taken away.", "积分悄悄过期最伤体验。"),
         Words("How many points lapse when, and what they buy.", "到期数量与日期，以及可兑换的好物。"),
-        {"all": [_leaf("points.expiring", "ge", 1, window={"last": _days(30)})]},
-        icon="coins", needs="points",
+        {"all": [_leaf("points.expiring", "ge", 1, **{"with": {"within": _days(30)}})]},
+        icon="coins",
     ),
     Template(
         "store_away", "moment",

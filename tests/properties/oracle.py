@@ -190,7 +190,43 @@ class Oracle:
                 return "decimal", None if chance is None else Fraction(str(chance))
             case ["model", what]:
                 return "enum", person["models"].get(what)
+            case ["points", what]:
+                return "integer", self.points(what, person["points"].get(narrow.get("currency", "points")), leaf, as_of)
         raise LookupError(key)
+
+    def points(self, what: str, account: Record | None, leaf: Record, as_of: datetime) -> int:
+        """Time brings, in this order: holds end, lots become available and repay what is owed, lots expire."""
+        if account is None:
+            return 0
+        if what in ("earned", "spent"):
+            return sum(row["amount"] for row in account[what] if self.inside(leaf.get("window"), row["at"], as_of))
+        lots, owed, hold = [dict(lot) for lot in account["lots"]], account["owed"], account["hold"]
+        if hold and hold["ends"] <= as_of:
+            lot = lots[hold["lot"]]
+            lot["held"] = 0
+            if lot["expires"] is not None and lot["expires"] <= hold["ends"]:
+                lot["expires"] = hold["ends"] + timedelta(days=account["grace"])
+        for lot in sorted(lots, key=lambda lot: lot["activates"]):
+            if lot["activates"] <= as_of:
+                repaid = min(owed, lot["left"])
+                lot["left"] -= repaid
+                owed -= repaid
+        for lot in lots:
+            lot["ends"] = min((end for end in (lot["expires"], account["idle"]) if end is not None), default=None)
+            if lot["activates"] <= as_of and lot["ends"] is not None and lot["ends"] <= as_of:
+                lot["left"] = lot["held"]
+        free = [(lot, lot["left"] - lot["held"]) for lot in lots]
+        match what:
+            case "available":
+                return sum(amount for lot, amount in free if lot["activates"] <= as_of) - owed
+            case "arrears":
+                return int(owed)
+            case "pending":
+                return sum(amount for lot, amount in free if lot["activates"] > as_of)
+            case "expiring":
+                until = self.shifted(as_of, leaf["with"]["within"], 1)
+                return sum(amount for lot, amount in free if lot["ends"] is not None and lot["ends"] <= until)
+        raise LookupError(what)
 
     def attribute(self, name: str, raw: Any) -> tuple[str, Any]:
         kind = self.attributes[name]

@@ -20,6 +20,12 @@ from members.models import (
     MemberSummary,
     Order,
     OrderLine,
+    PointsAccount,
+    PointsAllocation,
+    PointsCurrency,
+    PointsEntry,
+    PointsHold,
+    PointsLot,
     Product,
     Refund,
 )
@@ -37,6 +43,9 @@ CITIES = ("", "上海", "杭州", "Sh_anghai", "100%")
 TYPES = ("page", "visit", "cart", "pay")
 ATTRIBUTES = {"pet": "choice", "children": "number", "due": "date", "vip": "yes_no", "note": "text"}
 PETS = ["猫", "狗"]
+# Kinds of points and their days of grace; up to when their accounts are booked: before all instants asked about.
+CURRENCIES = {"points": 7, "growth": 40}
+BOOKED = datetime(2026, 6, 1, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
@@ -74,6 +83,9 @@ class World:
             {"field": "city", "op": "eq", "value": "上海"},
         ]}  # fmt: skip
         self.nested = Segment.objects.create(name="套", condition=outer)
+        self.currencies = {
+            key: PointsCurrency.objects.create(key=key, name=key, grace_days=grace) for key, grace in CURRENCIES.items()
+        }
         account = sandbox()
         self.campaigns = [
             Campaign.objects.create(name=f"C{number}", segment=self.list, account=account, channel="sandbox")
@@ -146,6 +158,7 @@ class World:
             },
             "stages": pick({}, {"lifecycle": pick("new", "lost"), "aipl": pick("purchase", "interest")}),
             "models": self.conclusions(),
+            "points": {key: self.account(key) for key in CURRENCIES if chance.random() < 0.6},
         }  # fmt: skip
 
     def order(self) -> Record:
@@ -194,6 +207,26 @@ class World:
             "expires_at": self.pick(None, None, NOW, self.instant(), NOW + timedelta(days=self.pick(1, 30))),
             "weight": self.pick(1.0, 2.5, 4.0), "half_life_days": half_life,
             "weight_at": NOW - timedelta(days=self.pick(0, 1, 7, 30)) if half_life else None,
+        }  # fmt: skip
+
+    def account(self, currency: str) -> Record:
+        """Booked up to `BOOKED`: what comes later, time has brought by itself."""
+        pick = self.pick
+        owed = pick(0, 0, 0, 2)
+        lots: list[Record] = []
+        for _ in range(pick(0, 1, 2, 3)):
+            activates = max(self.instant(), BOOKED + timedelta(hours=1)) if owed or pick(0, 0, 1) else BOOKED
+            ends = pick(None, activates + timedelta(days=pick(1, 30, 100)), NOW + timedelta(days=pick(1, 29, 400)))
+            lots.append({"left": pick(1, 2, 4), "held": 0, "activates": activates, "expires": ends})
+        hold = None
+        if not owed and lots and lots[0]["activates"] == BOOKED and pick(True, False):
+            lots[0]["held"] = 1
+            hold = {"lot": 0, "ends": max(self.instant(), BOOKED + timedelta(hours=1))}
+        return {
+            "lots": lots, "owed": owed, "hold": hold, "grace": CURRENCIES[currency],
+            "idle": pick(None, None, max(NOW - timedelta(days=pick(*DAYS)), BOOKED + timedelta(hours=1))),
+            "earned": [{"amount": pick(1, 2, 4), "at": self.instant()} for _ in range(max(len(lots), pick(0, 1)))],
+            "spent": [{"amount": pick(1, 3), "at": self.instant()} for _ in range(pick(0, 0, 1, 2))],
         }  # fmt: skip
 
     def conclusions(self) -> Record:
@@ -280,7 +313,44 @@ class World:
                 aipl=person["stages"]["aipl"], aipl_since=NOW.date(),
             )  # fmt: skip
         self.conclude(member, person["models"])
+        for key, account in person["points"].items():
+            self.book(member, self.currencies[key], account)
         self.summarise(member, person)
+
+    def book(self, member: Member, currency: PointsCurrency, account: Record) -> None:
+        """The rows that the ledger's functions would have written by `BOOKED`."""
+        own = {"member": member, "currency": currency}
+        moves = [("earn", row) for row in account["earned"]] + [("spend", row) for row in account["spent"]]
+        PointsEntry.objects.bulk_create(
+            PointsEntry(
+                **own, number=number, transaction=number, kind=kind, amount=row["amount"], available_after=0,
+                debit="issued" if kind == "earn" else "available",
+                credit="redeemed" if kind == "spend" else "available",
+                reference=str(number), actor="system", occurred_at=row["at"], booked_at=row["at"],
+            )
+            for number, (kind, row) in enumerate(moves, 1)
+        )  # fmt: skip
+        lots, hold = account["lots"], account["hold"]
+        PointsLot.objects.bulk_create(
+            PointsLot(
+                **own, number=number, earned=lot["left"], remaining=lot["left"], held=lot["held"], earned_at=BOOKED,
+                active=lot["activates"] <= BOOKED, activates_at=lot["activates"], expires_at=lot["expires"],
+            )
+            for number, lot in enumerate(lots, 1)
+        )  # fmt: skip
+        if hold:
+            number = len(moves) + 1
+            PointsHold.objects.create(**own, number=number, reference="h", amount=1, expires_at=hold["ends"])
+            PointsAllocation.objects.create(**own, entry=number, lot=hold["lot"] + 1, origin=number, reserved=1)
+        active = [lot for lot in lots if lot["activates"] <= BOOKED]
+        waiting = [lot for lot in lots if lot["activates"] > BOOKED]
+        ends = [lot["expires"] for lot in active if lot["left"] > lot["held"]] + [lot["activates"] for lot in waiting]
+        due = [*ends, hold and hold["ends"], account["idle"]]
+        PointsAccount.objects.create(
+            **own, pending=sum(lot["left"] for lot in waiting), held=sum(lot["held"] for lot in lots),
+            available=sum(lot["left"] - lot["held"] for lot in active) - account["owed"],
+            idle_at=account["idle"], due_at=min((at for at in due if at is not None), default=None),
+        )  # fmt: skip
 
     def conclude(self, member: Member, models: Record) -> None:
         for model, value in models.items():

@@ -16,7 +16,7 @@ import yaml
 from analytics.models import MemberStage, ModelScore, RfmScore
 from analytics.operations import lifecycle, model_tags, rfm, rfm_models
 from members.models import Event, EventType, Identity, Product, Store
-from members.operations import attributes, consents, intake
+from members.operations import attributes, consents, currencies, intake, points, points_warnings
 from members.rules.intake import EventIn, IdentityIn, MemberIn, MemberRef, OrderIn, OrderLineIn, Outcome, RefundIn
 from scrm.common import clock
 from scrm.common.access import SYSTEM
@@ -41,6 +41,10 @@ class Play:
         for key, kind in spec.get("attributes", {}).items():
             chosen = kind if isinstance(kind, list) else []
             attributes.create(key=key, label=key, type="choice" if chosen else kind, choices=chosen)
+        for key in (currencies.POINTS, currencies.GROWTH):
+            currencies.get(key)
+        if "points" in spec:
+            currencies.change(key=currencies.POINTS, content=currencies.Content(name="积分", **spec["points"]))
         for code in spec.get("stores", []):
             Store.objects.get_or_create(code=code, defaults={"name": code})
         for name, values in {**dict.fromkeys(spec.get("rules", {})), **spec.get("tags", {})}.items():
@@ -227,6 +231,23 @@ class Play:
             member_ids=[self.member(who)], tag_ids=[self.tag(name).pk for name in listed(tags)], now=self.now
         )
 
+    def books(self, who: str, does: str, amount: str, rest: str) -> None:
+        values, at = self.values(rest)
+        common: dict[str, Any] = {
+            "member_id": self.member(who), "currency": values.get("currency", "points"), "amount": int(amount),
+            "reference": values.get("reference", f"P{next(_numbers)}"), "now": self.now,
+        }  # fmt: skip
+        match does:
+            case "earns":
+                expires = self.when(values["expires"]) if "expires" in values else None
+                points.earn(**common, source=values.get("source", ""), occurred_at=at, expires_at=expires)
+            case "spends":
+                points.spend(**common)
+            case "holds":
+                points.hold(**common, minutes=int(values.get("minutes", "30")))
+            case "reverses":
+                points.reverse(**common, source=values["source"])
+
     def wait(self, span: str) -> None:
         self.now = self.when(span.removeprefix("until "))
         while watches.sweep(now=self.now):
@@ -241,6 +262,8 @@ class Play:
                 rfm.run(model_id=rfm_models.ensure_default().pk, as_of=today, actor=SYSTEM, now=self.now)
             case "lifecycle":
                 lifecycle.run(as_of=today, actor=SYSTEM, now=self.now)
+            case "warnings":
+                points_warnings.warn(now=self.now)
             case "models":
                 model_tags.run(as_of=today, actor=SYSTEM, now=self.now)
             case "watches":
@@ -381,8 +404,9 @@ STEPS: list[tuple[re.Pattern[str], Callable[..., None]]] = [
         (r"(?P<who>\w+) (?P<does>consents|withdraws) (?P<channel>\w+)", Play.consent),
         (r"(?P<who>\w+) is given (?P<tags>.+)", Play.given),
         (r"(?P<who>\w+) loses (?P<tags>.+)", Play.loses),
+        (r"(?P<who>\w+) (?P<does>earns|spends|holds|reverses) (?P<amount>\d+) points(?P<rest>.*)", Play.books),
         (r"wait (?P<span>.+)", Play.wait),
-        (r"nightly (?P<what>rfm|lifecycle|models|watches)", Play.nightly),
+        (r"nightly (?P<what>rfm|lifecycle|models|watches|warnings)", Play.nightly),
         (r"(?P<what>pause|enable) (?P<name>\S+)", Play.rule),
         (r"change (?P<name>\S+) to (?P<written>.+)", Play.change),
         (r"(?P<name>\S+) may not be (?P<written>.+): (?P<code>\w+)", Play.refuses),
@@ -401,5 +425,5 @@ STEPS: list[tuple[re.Pattern[str], Callable[..., None]]] = [
 
 def check(spec: dict[str, Any]) -> None:
     """Nothing of a specification is left unread."""
-    unknown = set(spec) - {"it", "starts", "tags", "attributes", "segments", "rules", "stores", "steps"}
+    unknown = set(spec) - {"it", "starts", "tags", "attributes", "segments", "rules", "stores", "points", "steps"}
     assert not unknown, unknown

@@ -1,0 +1,196 @@
+"""Correcting balances by hand, with a second person above the limit; and the kinds of points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import FileResponse
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from members.api import points_serializers as serializers
+from members.api.points import member_of
+from members.filtersets import AdjustmentFilterSet
+from members.models import PointsAdjustment
+from members.operations import adjustments as operations
+from members.operations import currencies
+from members.operations.currencies import Content
+from members.queries import adjustments, points
+from scrm.api.pagination import KeysetListView
+from scrm.api.views import ApiView
+from scrm.common import clock
+from scrm.common.access import Permission
+from scrm.common.errors import Forbidden
+from scrm.common.transactions import retrying
+
+
+class PointsAdjustView(ApiView):
+    """POST points/adjust"""
+
+    permission = Permission.POINTS_ADJUST
+
+    @extend_schema(
+        operation_id="points_adjust",
+        summary="Correct a balance by hand",
+        description="Up to the kind's `adjust_limit` it is booked at once (`state: booked`); above, it waits for a "
+        "second person (`state: proposed`). Codes: `reason_missing`, `amount_out_of_range`, `not_enough_points`, "
+        "`reference_reused`. The same reference and amount again: 200 with `duplicate`.",
+        request=serializers.AdjustIn,
+        responses={200: serializers.AdjustmentSerializer, 201: serializers.AdjustmentSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        given = serializers.AdjustIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        values = dict(given.validated_data)
+        member_id = member_of(values.pop("member"), actor=self.actor)
+        now = clock.now()
+        adjustment, known = retrying(
+            lambda: operations.propose(actor=self.actor, member_id=member_id, now=now, **values)
+        )
+        shown = serializers.AdjustmentSerializer(adjustment, context={"duplicate": known})
+        return Response(shown.data, status=200 if known else 201)
+
+
+class AdjustmentListView(KeysetListView):
+    """Corrections by hand, the latest first."""
+
+    permission = Permission.LOYALTY_VIEW
+    serializer_class = serializers.AdjustmentSerializer
+    filterset_class = AdjustmentFilterSet
+
+    def get_queryset(self) -> QuerySet[PointsAdjustment]:
+        return adjustments.visible(self.actor)
+
+    @extend_schema(operation_id="points_adjustments_list", summary="List corrections by hand")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class AdjustmentView(ApiView):
+    """One correction by hand."""
+
+    permission = Permission.LOYALTY_VIEW
+
+    @extend_schema(operation_id="points_adjustments_retrieve", responses=serializers.AdjustmentSerializer)
+    def get(self, request: Request, adjustment_id: int) -> Response:
+        return Response(serializers.AdjustmentSerializer(adjustments.get(adjustment_id, actor=self.actor)).data)
+
+
+class AdjustmentFileView(ApiView):
+    """What was attached to a correction, for saving."""
+
+    permission = Permission.POINTS_ADJUST
+
+    @extend_schema(
+        operation_id="points_adjustments_attachment",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, adjustment_id: int) -> FileResponse:
+        return attachment(adjustments.get(adjustment_id, actor=self.actor))
+
+
+def attachment(adjustment: PointsAdjustment) -> FileResponse:
+    """The kept file, always for saving and never shown in place. Raises `NotFound`."""
+    answer = FileResponse(
+        adjustments.attachment_path(adjustment).open("rb"),
+        as_attachment=True,
+        filename=adjustment.file_name,
+        content_type=adjustment.file_type,
+    )
+    answer["Cache-Control"] = "no-store"
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+class AdjustmentApproveView(ApiView):
+    """POST points/adjustments/…/approve"""
+
+    permission = Permission.POINTS_ADJUST
+
+    @extend_schema(
+        operation_id="points_adjustments_approve",
+        summary="Book a proposal as its second person",
+        description="Codes: `own_proposal` (403), `decided`, `not_enough_points`.",
+        request=None,
+        responses={200: serializers.AdjustmentSerializer},
+    )
+    def post(self, request: Request, adjustment_id: int) -> Response:
+        adjustment = operations.approve(actor=self.actor, adjustment_id=adjustment_id, now=clock.now())
+        return Response(serializers.AdjustmentSerializer(adjustment).data)
+
+
+class AdjustmentRejectView(ApiView):
+    """POST points/adjustments/…/reject"""
+
+    permission = Permission.POINTS_ADJUST
+
+    @extend_schema(
+        operation_id="points_adjustments_reject",
+        summary="Turn a proposal down",
+        description="Codes: `own_proposal` (403), `decided`, `reason_missing`.",
+        request=serializers.RejectIn,
+        responses={200: serializers.AdjustmentSerializer},
+    )
+    def post(self, request: Request, adjustment_id: int) -> Response:
+        given = serializers.RejectIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        adjustment = operations.reject(
+            actor=self.actor, adjustment_id=adjustment_id, answer=given.validated_data["answer"], now=clock.now()
+        )
+        return Response(serializers.AdjustmentSerializer(adjustment).data)
+
+
+class _CurrencyView(ApiView):
+    """Whoever sees points reads the kinds; changing them takes `loyalty.manage`."""
+
+    permission = Permission.LOYALTY_VIEW
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(Permission.LOYALTY_MANAGE):
+            raise Forbidden(_("You may not do this."), code="forbidden")
+
+
+class CurrencyListView(_CurrencyView):
+    """The kinds of points."""
+
+    @extend_schema(operation_id="points_currencies_list", responses=serializers.CurrencyListSerializer)
+    def get(self, request: Request) -> Response:
+        return Response({"items": serializers.CurrencySerializer(points.every(), many=True).data})
+
+    @extend_schema(
+        operation_id="points_currencies_create",
+        request=serializers.CurrencyIn,
+        responses={201: serializers.CurrencySerializer},
+    )
+    def post(self, request: Request) -> Response:
+        given = serializers.CurrencyIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        values = dict(given.validated_data)
+        key, spendable = values.pop("key"), values.pop("spendable")
+        made = currencies.create(key=key, spendable=spendable, content=Content(**values))
+        return Response(serializers.CurrencySerializer(made).data, status=201)
+
+
+class CurrencyView(_CurrencyView):
+    """One kind of points. Its key, and whether it can be spent, never change."""
+
+    @extend_schema(operation_id="points_currencies_retrieve", responses=serializers.CurrencySerializer)
+    def get(self, request: Request, key: str) -> Response:
+        return Response(serializers.CurrencySerializer(currencies.get(key)).data)
+
+    @extend_schema(
+        operation_id="points_currencies_update",
+        request=serializers.CurrencyChangesSerializer,
+        responses=serializers.CurrencySerializer,
+    )
+    def put(self, request: Request, key: str) -> Response:
+        """Everything is replaced: what is not given becomes its default."""
+        given = serializers.CurrencyChangesSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        changed = currencies.change(key=key, content=Content(**given.validated_data))
+        return Response(serializers.CurrencySerializer(changed).data)

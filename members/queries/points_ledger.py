@@ -1,0 +1,124 @@
+"""The ledger, entry by entry: of one member, and of everybody."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from psycopg.errors import QueryCanceled
+
+from members.models import PointsEntry
+from members.queries import scopes
+from scrm.common import clock
+from scrm.common.access import Actor
+from scrm.common.errors import Invalid
+from scrm.common.models import User
+from scrm.common.pagination import Page, paginate
+
+# The latest first, along the index `points_entry_recent`.
+ORDER = (("booked_at", True), ("member_id", True), ("currency_id", True), ("number", True))
+# A page is found by walking an index. A search whose matches are too far apart is given up after so long.
+PATIENCE_MS = 5_000
+# Kinds that are few among millions of earnings and spendings: they have an index of their own.
+RARE = frozenset({"adjust", "move", "refund", "reverse"})
+Key = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an entry did to a lot: `amount` above 0 was taken or set aside, below 0 given back."""
+
+    lot: int
+    amount: int
+    set_aside: bool
+    earned_at: datetime
+    expires_at: datetime | None
+
+
+def key_of(entry: PointsEntry) -> Key:
+    return entry.member_id, entry.currency_id, entry.number
+
+
+def of_member(*, member_id: int, currency_id: int, cursor: str | None = None, size: int = 50) -> Page[PointsEntry]:
+    """One page of a member's entries of one currency, the latest first."""
+    rows = PointsEntry.objects.filter(member_id=member_id, currency_id=currency_id).select_related("currency")
+    return paginate(rows, order=(("number", True),), cursor=cursor, size=size)
+
+
+def of_everybody(actor: Actor) -> QuerySet[PointsEntry]:
+    """The entries of all members whom the actor may see."""
+    rows = PointsEntry.objects.select_related("currency", "member")
+    return rows.filter(scopes.members_of(actor, "member__"))
+
+
+def narrow(queryset: QuerySet[PointsEntry], search: Mapping[str, Any]) -> QuerySet[PointsEntry]:
+    """The entries that a search leaves: `member`, `currency` (its key), `kind` (several), `reference`, `source`,
+    `actor`, `booked_after` and `booked_before` (shop days, both included), `amount_min`, `amount_max`.
+    """
+    equal = {"member": "member_id", "currency": "currency__key", "reference": "reference", "source": "source",
+             "actor": "actor", "amount_min": "amount__gte", "amount_max": "amount__lte"}  # fmt: skip
+    found = queryset.filter(**{path: search[name] for name, path in equal.items() if search.get(name)})
+    if str(search.get("actor") or "").startswith("user:"):
+        found = found.filter(actor__startswith="user:")  # said again for the index of what people booked
+    if kinds := list(search.get("kind") or ()):
+        found = found.filter(kind__in=kinds)
+        if set(kinds) <= RARE:
+            found = found.filter(kind__in=sorted(RARE))  # said again for the index of what is rare
+    if search.get("booked_after"):
+        found = found.filter(booked_at__gte=clock.day_start(search["booked_after"]))
+    if search.get("booked_before"):
+        found = found.filter(booked_at__lt=clock.day_end(search["booked_before"]))
+    return found
+
+
+def page(queryset: QuerySet[PointsEntry], *, cursor: str | None, size: int) -> Page[PointsEntry]:
+    """One page of `of_everybody`, filtered. Raises `Invalid` (`bad_cursor`; `too_wide`: it would read too much)."""
+    try:
+        with transaction.atomic(), connection.cursor() as settings:
+            settings.execute("SELECT set_config('statement_timeout', %s, true)", [str(PATIENCE_MS)])
+            found = paginate(queryset, order=ORDER, cursor=cursor, size=size)
+            settings.execute("SET LOCAL statement_timeout TO DEFAULT")
+            return found
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        raise Invalid(
+            _("This search would read too much of the ledger. Choose a shorter period, or a member."), code="too_wide"
+        ) from error
+
+
+def lots_of(entries: Sequence[PointsEntry]) -> Mapping[Key, list[Taken]]:
+    """Which lots these entries took from, set aside or gave back to. One statement."""
+    found: dict[Key, list[Taken]] = defaultdict(list)
+    if not entries:
+        return found
+    columns = [list(column) for column in zip(*(key_of(entry) for entry in entries), strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT x.member_id, x.currency_id, x.entry, x.lot, x.taken, x.reserved, l.earned_at, l.expires_at
+            FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v (member_id, currency_id, number)
+            JOIN members_pointsallocation x
+              ON x.member_id = v.member_id AND x.currency_id = v.currency_id AND x.entry = v.number
+            JOIN members_pointslot l
+              ON l.member_id = x.member_id AND l.currency_id = x.currency_id AND l.number = x.lot
+            ORDER BY x.entry, x.lot
+            """,
+            columns,
+        )
+        for member, currency, entry, lot, taken, reserved, earned_at, expires_at in cursor.fetchall():
+            amount, set_aside = (taken, False) if taken else (reserved, True)
+            found[member, currency, entry].append(Taken(lot, amount, set_aside, earned_at, expires_at))
+    return found
+
+
+def actor_names(refs: set[str]) -> dict[str, str]:
+    """Display names of the console users among the actors. One statement."""
+    ids = [int(ref.removeprefix("user:")) for ref in refs if ref.startswith("user:")]
+    return {f"user:{user.pk}": str(user) for user in User.objects.filter(pk__in=ids)} if ids else {}
