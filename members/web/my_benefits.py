@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+import segno
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from members.operations import benefits as operations
 from members.queries import benefit_claims, benefits
-from members.web.benefit_codes import qr
 from members.web.my_pages import Mine, own
 from scrm.common import clock
 from scrm.common.errors import NotFound
@@ -61,5 +61,6 @@ def my_benefit_code(request: HttpRequest, mine: Mine, claim_id: str) -> HttpResp
     if claim is None:
         raise NotFound(_("There is no such page."))
     found = benefit_claims.shown([claim], now=clock.now())[0]
-    picture = qr(claim.code if claim.partner_code_id is None else found.code) if found.is_open and found.code else ""
+    text = claim.code if claim.partner_code_id is None else found.code
+    picture = segno.make(text, error="m", micro=False).svg_data_uri(scale=6, light="#fff") if text else ""
     return mine.show("members/my/benefit_code.html", "my_benefits", {"shown": found, "picture": picture})
