@@ -65,7 +65,8 @@ def fetch(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a prepared statement and answer its rows. Values as for `prepared`. Inside a transaction."""
     with forgetting(), connection.cursor() as cursor:
         cursor.execute(*prepared(text, values))
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def run_safely(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -160,7 +160,7 @@ def _put_on(rows: Collection[tuple[int, int, float | None]], *, now: datetime) -
     """Put rules' tags on; whoever has the tag already keeps it as it is."""
     if not rows:
         return []
-    return statements.fetch(  # type: ignore[return-value]  # two whole numbers
+    put_on = statements.fetch(
         _PUT_ON,
         {
             "condition": RuleForm.CONDITION.value,
@@ -172,6 +172,7 @@ def _put_on(rows: Collection[tuple[int, int, float | None]], *, now: datetime) -
             "weights": columns.numbers(row[2] for row in rows),
         },
     )
+    return [(member_id, tag_id) for member_id, tag_id in put_on]
 
 
 def _weigh(rows: Collection[tuple[int, int, float | None]], now: datetime) -> list[Pair]:

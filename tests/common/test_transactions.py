@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from members.models import Region
@@ -69,7 +69,7 @@ def test_statements_that_a_pool_took_away_are_prepared_anew() -> None:
     statements.fetch(SUM, {"numbers": "{1}", "at": AT})
     with connection.cursor() as cursor:
         cursor.execute("DEALLOCATE ALL")
-    with pytest.raises(OperationalError), transaction.atomic():
+    with pytest.raises(ProgrammingError), transaction.atomic():
         statements.fetch(SUM, {"numbers": "{1}", "at": AT})
     assert statements.fetch(SUM, {"numbers": "{1,2}", "at": AT}) == [(3, AT)]
 
