@@ -61,9 +61,9 @@ def policies(currency: PointsCurrency) -> list[tuple[str, str]]:
         (_("Becomes available"), _available(currency)),
         (pgettext("points", "Expires"), _expiry(currency)),
         (_("When its order is refunded"), str(ReversalPolicy(currency.reversal).label)),
-        (_("Given back after expiry"), _grace(currency)),
     ]
     if currency.spendable:
+        found.append((_("Given back after expiry"), _grace(currency)))
         found.append(
             (
                 _("A hold lasts"),
@@ -72,7 +72,7 @@ def policies(currency: PointsCurrency) -> list[tuple[str, str]]:
             )
         )
     if currency.warn_days:
-        days = "、".join(str(day) for day in sorted(currency.warn_days, reverse=True))
+        days = ", ".join(str(day) for day in sorted(currency.warn_days, reverse=True))
         found.append((_("Members are warned"), _("%(days)s days before expiry") % {"days": days}))
     found.append((_("Cost of 1,000 points"), display.money(currency.cost_per_1000)))
     found.append((_("Adjusted by one person up to"), display.integer(currency.adjust_limit)))
@@ -100,14 +100,28 @@ def _expiry(currency: PointsCurrency) -> str:
         case ExpiryKind.MONTHS:
             return ngettext("%(n)s month after earning", "%(n)s months after earning", n) % day
         case ExpiryKind.MONTH_END:
-            return _("at the end of the month, %(n)s months later") % day if n else _("at the end of the month")
+            later = ngettext(
+                "at the end of the month, %(n)s month later", "at the end of the month, %(n)s months later", n
+            )
+            return later % day if n else _("at the end of the month")
         case ExpiryKind.QUARTER_END:
-            return _("at the end of the quarter, %(n)s quarters later") % day if n else _("at the end of the quarter")
+            later = ngettext(
+                "at the end of the quarter, %(n)s quarter later", "at the end of the quarter, %(n)s quarters later", n
+            )
+            return later % day if n else _("at the end of the quarter")
         case ExpiryKind.YEAR_END:
-            return _("at the end of the year, %(n)s years later") % day if n else _("at the end of the year")
+            later = ngettext(
+                "at the end of the year, %(n)s year later", "at the end of the year, %(n)s years later", n
+            )
+            return later % day if n else _("at the end of the year")
         case ExpiryKind.FIXED_DAY:
             if n:
-                return _("on the next %(month)s-%(day)s, %(n)s years later") % day
+                later = ngettext(
+                    "on the next %(month)s-%(day)s, %(n)s year later",
+                    "on the next %(month)s-%(day)s, %(n)s years later",
+                    n,
+                )
+                return later % day
             return _("on the next %(month)s-%(day)s") % day
         case ExpiryKind.INACTIVITY:
             return ngettext("after %(n)s day without activity", "after %(n)s days without activity", n) % day

@@ -180,7 +180,7 @@ def test_the_board_shows_the_next_twelve_months() -> None:
 def test_movements_are_on_the_timeline_without_being_copied() -> None:
     member = make_member()
     earn(member, 120, "a", now=NOW - 3 * DAY)
-    points.hold(member_id=member.pk, amount=50, reference="h", now=NOW - 2 * DAY)
+    points.hold(member_id=member.pk, amount=50, reference="h", minutes=9_000, now=NOW - 2 * DAY)
     points.post(member_id=member.pk, amount=30, reference="h", reason="换购", now=NOW - DAY)
     found = timeline.of_member(member.pk).entries
     assert [

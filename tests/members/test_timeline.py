@@ -84,7 +84,7 @@ def test_a_kind_of_which_nothing_was_ever_seen_is_empty() -> None:
     EventType.objects.all().delete()
     member = make_member()
     make_order(member)
-    assert [shown(member, kind) for kind in timeline.KINDS] == [["order"], [], [], []]
+    assert [shown(member, kind) for kind in timeline.KINDS] == [["order"], [], [], [], []]
 
 
 def test_a_kind_that_is_none_is_refused() -> None:
