@@ -1,4 +1,5 @@
 from .attributes import Attribute
+from .benefits import Benefit, BenefitClaimCode, BenefitCode, BenefitRule, BenefitStore, MemberBenefit, Partner
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
 from .events import Event, EventType
@@ -11,6 +12,11 @@ from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry
 
 __all__ = [
     "Attribute",
+    "Benefit",
+    "BenefitClaimCode",
+    "BenefitCode",
+    "BenefitRule",
+    "BenefitStore",
     "Consent",
     "ConsentEntry",
     "Event",
@@ -18,11 +24,13 @@ __all__ = [
     "Identity",
     "ImportMapping",
     "Member",
+    "MemberBenefit",
     "MemberSummary",
     "MergeCandidate",
     "Order",
     "OrderLine",
     "OrderNumber",
+    "Partner",
     "PointsAccount",
     "PointsAllocation",
     "PointsCurrency",
