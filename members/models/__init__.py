@@ -3,6 +3,7 @@ from .benefits import Benefit, BenefitClaimCode, BenefitCode, BenefitRule, Benef
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
 from .events import Event, EventType
+from .grants import Grant
 from .identities import Identity, MergeCandidate
 from .imports import ImportMapping
 from .members import Member, MemberSummary
@@ -21,6 +22,7 @@ __all__ = [
     "ConsentEntry",
     "Event",
     "EventType",
+    "Grant",
     "Identity",
     "ImportMapping",
     "Member",
