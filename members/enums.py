@@ -96,6 +96,9 @@ class Rejection(models.TextChoices):
     TOTAL_MISMATCH = "total_mismatch", _("Lines do not add up to the total")
     BAD_ENCODING = "bad_encoding", _("Text is not in the declared encoding")
     WRONG_COLUMNS = "wrong_columns", _("Another number of columns than the header")
+    KNOWN_CODE = "known_code", _("This code has been delivered before")
+    CODE_TWICE = "code_twice", _("The same code twice")
+    IN_PAST = "in_past", _("In the past")
 
 
 class AttributeType(models.TextChoices):
@@ -218,6 +221,8 @@ class CodeState(models.TextChoices):
     FREE = "free", pgettext_lazy("partner code", "In stock")
     GIVEN = "given", pgettext_lazy("partner code", "Given out")
     WITHDRAWN = "withdrawn", pgettext_lazy("partner code", "Withdrawn")
+
+
 class RewardKind(models.TextChoices):
     """What a reward is: points of a currency, a benefit of the catalogue, or something that another part fulfils."""
 

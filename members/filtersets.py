@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as api_filters
 
-from members.models import Member
+from members.enums import BenefitKind, BenefitState
+from members.models import Benefit, Member
 from members.queries import directory
 from scrm.common import clock
 from scrm.common.member_filters import Filter, Kind, groups
@@ -53,3 +55,19 @@ def _declared(item: Filter) -> django_filters.Filter:
 # The apps have registered their filters by the time that addresses are loaded.
 _declarations: dict[str, Any] = {item.key: _declared(item) for group in groups() for item in group.filters}
 MemberFilterSet: type[_MemberFilterSet] = type("MemberFilterSet", (_MemberFilterSet,), _declarations)
+
+
+class BenefitFilterSet(django_filters.FilterSet):
+    """The catalogue of benefits."""
+
+    q = django_filters.CharFilter(method="search", label=_("Search"))
+    kind = django_filters.ChoiceFilter(choices=BenefitKind.choices, label=_("Kind"))
+    state = django_filters.ChoiceFilter(choices=BenefitState.choices, label=_("State"))
+
+    class Meta:
+        model = Benefit
+        fields = ["q", "kind", "state"]
+
+    def search(self, queryset: QuerySet[Benefit], _name: str, value: str) -> QuerySet[Benefit]:
+        text = value.replace("\0", "")
+        return queryset.filter(Q(name__icontains=text) | Q(key__icontains=text) | Q(description__icontains=text))

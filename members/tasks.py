@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import exports, imports, points_due
+from members.operations import benefit_due, benefit_stock, exports, imports, points_due
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.jobs import Progress
@@ -22,6 +22,14 @@ def run_import(_job_id: int, progress: Progress) -> None:
     user = progress.job.created_by
     with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
         imports.run(params=progress.job.params, progress=progress)
+
+
+@jobs.handles(benefit_stock.JOB_KIND)
+def run_benefit_codes(_job_id: int, progress: Progress) -> None:
+    """Take the job's file of codes into stock on behalf of whoever asked for it."""
+    user = progress.job.created_by
+    with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
+        benefit_stock.run(params=progress.job.params, progress=progress)
 
 
 @jobs.handles(exports.KIND)
@@ -41,3 +49,23 @@ def remove_old_import_files(**_: Any) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def book_due_points(**_: Any) -> None:
     points_due.book_due(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def lapse_claims(**_: Any) -> None:
+    benefit_due.lapse(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def tell_of_low_stock(**_: Any) -> None:
+    benefit_due.tell_of_low_stock(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def give_birthday_gifts(**_: Any) -> None:
+    """Until everybody was looked at; what a worker that dies leaves is done an hour later."""
+    now = clock.now()
+    for benefit_id in benefit_due.birthday_benefits(now=now):
+        last: int | None = 0
+        while last is not None:
+            _given, last = benefit_due.give_birthday_gifts(benefit_id=benefit_id, after=last, now=now)

@@ -18,6 +18,10 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-watches": {"task": "tags.tasks.sweep_watches", "schedule": 1.0},
     # Lots become available or expire, holds time out; balances are right at read time without it.
     "book-due-points": {"task": "members.tasks.book_due_points", "schedule": 2.0, "options": {"expires": 10}},
+    "lapse-claims": {"task": "members.tasks.lapse_claims", "schedule": 10.0, "options": {"expires": 30}},
+    "low-benefit-stock": {"task": "members.tasks.tell_of_low_stock", "schedule": 60.0, "options": {"expires": 60}},
+    # Soon after each hour: the first tick of a shop day gives almost all of them.
+    "birthday-gifts": {"task": "members.tasks.give_birthday_gifts", "schedule": crontab(minute="2")},
     "lapse-tags": {"task": "tags.tasks.lapse_tags", "schedule": 30.0},
     # Ten minutes to the hour, so that the last count of a shop day is close to its end.
     "count-tags": {"task": "tags.tasks.count_tags", "schedule": crontab(minute="50")},

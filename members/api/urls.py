@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from members.api import attributes, consents, facts, members
+from members.api import attributes, benefit_claims, benefits, consents, facts, members
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -18,6 +18,30 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("members/<int:member_id>", members.MemberDetailView.as_view(), name="api_member_detail"),
     path("members/<int:member_id>/timeline", members.MemberTimelineView.as_view(), name="api_member_timeline"),
     path("members/<int:member_id>/orders", members.MemberOrdersView.as_view(), name="api_member_orders"),
+    # Benefits: the catalogue, partners, and what members do with them.
+    path("benefits", benefits.BenefitListView.as_view(), name="api_benefits"),
+    path("benefits/<int:benefit_id>", benefits.BenefitView.as_view(), name="api_benefit"),
+    path("benefits/<int:benefit_id>/activate", benefits.BenefitActivateView.as_view(), name="api_benefit_activate"),
+    path("benefits/<int:benefit_id>/end", benefits.BenefitEndView.as_view(), name="api_benefit_end"),
+    path("benefits/<int:benefit_id>/codes", benefits.BenefitCodesView.as_view(), name="api_benefit_codes"),
+    path("partners", benefits.PartnerListView.as_view(), name="api_partners"),
+    path("partners/<int:partner_id>", benefits.PartnerView.as_view(), name="api_partner"),
+    path("partners/<int:partner_id>/settlement", benefits.SettlementView.as_view(), name="api_settlement"),
+    path("benefit-codes/verify", benefit_claims.CodeVerifyView.as_view(), name="api_benefit_verify"),
+    path("benefit-codes/redeem", benefit_claims.CodeRedeemView.as_view(), name="api_benefit_redeem"),
+    path("members/<int:member_id>/benefits", benefit_claims.MemberBenefitsView.as_view(), name="api_member_benefits"),
+    path("members/<int:member_id>/benefits/<str:key>/claim", benefit_claims.ClaimView.as_view(), name="api_claim"),
+    path("members/<int:member_id>/benefits/<str:key>/use", benefit_claims.UseView.as_view(), name="api_benefit_use"),
+    path("members/<int:member_id>/benefits/<str:key>/issue", benefit_claims.IssueView.as_view(), name="api_issue"),
+    path("members/<int:member_id>/claims", benefit_claims.MemberClaimsView.as_view(), name="api_member_claims"),
+    *(
+        path(f"members/<int:member_id>/claims/<uuid:claim_id>/{act}", view.as_view(), name=f"api_claim_{act}")
+        for act, view in (
+            ("redeem", benefit_claims.ClaimRedeemView),
+            ("void", benefit_claims.ClaimVoidView),
+            ("return", benefit_claims.ClaimReturnView),
+        )
+    ),
     # The brand's own fields of a profile.
     path("attributes", attributes.AttributeListView.as_view(), name="api_attribute_list"),
     path("attributes/<int:attribute_id>", attributes.AttributeView.as_view(), name="api_attribute"),

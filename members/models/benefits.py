@@ -81,7 +81,8 @@ class Benefit(models.Model):
             ),
             # A code is given to somebody: it cannot be used before.
             models.CheckConstraint(
-                condition=~models.Q(kind="partner_code") | models.Q(claimed_first=True), name="benefit_codes_are_claimed"
+                condition=~models.Q(kind="partner_code") | models.Q(claimed_first=True),
+                name="benefit_codes_are_claimed",
             ),
         ]
 
@@ -153,6 +154,7 @@ class MemberBenefit(models.Model):
     partner_code_id = models.BigIntegerField(null=True)  # of the BenefitCode that was given
     cost = models.BigIntegerField(db_default=0)
     reference = models.CharField(max_length=120)
+    given_for = models.CharField(max_length=80, blank=True, db_default="")  # what a reward goes back with
     reason = models.CharField(max_length=200, blank=True, db_default="")
     actor = models.CharField(max_length=40)  # who claimed or gave it
     claimed_at = models.DateTimeField()
@@ -203,6 +205,9 @@ class MemberBenefit(models.Model):
         ]
         indexes = [
             models.Index(fields=["member", "-claimed_at"], name="benefit_claim_of_member"),
+            models.Index(
+                fields=["member", "given_for"], condition=~models.Q(given_for=""), name="benefit_claim_given_for"
+            ),
             models.Index(fields=["benefit", "-claimed_at", "-id"], name="benefit_claim_of_benefit"),
             models.Index(
                 fields=["benefit", "redeemed_at"],

@@ -1,4 +1,4 @@
-"""Writing claims: rows, the codes that find them, partners' codes, timelines and what follows, a few statements for all."""
+"""Writing claims: rows, the codes that find them, partners' codes, timelines and what follows; set-based."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class NewClaim(NamedTuple):
     reference: str
     use_reference: str | None = None
     store_id: int | None = None
+    given_for: str = ""
 
 
 class Written(NamedTuple):
@@ -44,7 +45,9 @@ class PartnerCode(NamedTuple):
     expires_at: datetime | None
 
 
-def insert(*, benefit: Benefit, rows: Sequence[NewClaim], source: str, reason: str = "", now: datetime) -> list[Written]:
+def insert(
+    *, benefit: Benefit, rows: Sequence[NewClaim], source: str, reason: str = "", now: datetime
+) -> list[Written]:
     """Write claims of a benefit; answers those that were new. Inside a transaction that holds the members.
 
     Whose quota is used up in between, whose reference is known, and for whom there is no partner's code left, is left
@@ -67,15 +70,19 @@ def insert(*, benefit: Benefit, rows: Sequence[NewClaim], source: str, reason: s
             f"""
             INSERT INTO members_memberbenefit (
                 member_id, benefit_id, period, ordinal, quota, state, source, code, partner_code_id, cost, reference,
-                reason, actor, claimed_at, expires_at, use_reference, used_by, redeemed_at, store_id, staff_id)
+                given_for, reason, actor, claimed_at, expires_at, use_reference, used_by, redeemed_at, store_id,
+                staff_id)
             SELECT t.member_id, %s, t.period, t.ordinal, t.quota,
-                   CASE WHEN t.used IS NULL THEN 'claimed' ELSE 'redeemed' END, %s, COALESCE(t.code, ''), t.partner_code,
-                   %s, t.reference, %s, %s, %s, CASE WHEN t.used IS NULL THEN t.expires_at END, t.used,
+                   CASE WHEN t.used IS NULL THEN 'claimed' ELSE 'redeemed' END, %s, COALESCE(t.code, ''),
+                   t.partner_code, %s, t.reference, COALESCE(t.given_for, ''), %s, %s, %s,
+                   CASE WHEN t.used IS NULL THEN t.expires_at END, t.used,
                    CASE WHEN t.used IS NULL THEN '' ELSE %s END, CASE WHEN t.used IS NOT NULL THEN %s END,
                    t.store_id, CASE WHEN t.used IS NOT NULL THEN %s::bigint END
             FROM unnest(%s::bigint[], {columns.TEXTS}, %s::int[], %s::int[], {columns.TEXTS}, %s::bigint[],
-                        {columns.TEXTS}, %s::timestamptz[], {columns.TEXTS}, %s::bigint[])
-                 AS t (member_id, period, ordinal, quota, code, partner_code, reference, expires_at, used, store_id)
+                        {columns.TEXTS}, %s::timestamptz[], {columns.TEXTS}, %s::bigint[],
+                        {columns.TEXTS})
+                 AS t (member_id, period, ordinal, quota, code, partner_code, reference, expires_at, used, store_id,
+                       given_for)
             ORDER BY t.member_id
             ON CONFLICT DO NOTHING
             RETURNING id, member_id, reference, code, partner_code_id
@@ -93,6 +100,7 @@ def insert(*, benefit: Benefit, rows: Sequence[NewClaim], source: str, reason: s
                 columns.instants(ends),
                 columns.texts(row.use_reference for row in rows),
                 columns.integers(row.store_id for row in rows),
+                columns.texts(row.given_for for row in rows),
             ],
         )  # fmt: skip
         made = cursor.fetchall()

@@ -123,11 +123,13 @@ def issue_many(
     items: Sequence[tuple[int, str]],
     reason: str = "",
     source: str = ClaimSource.ISSUE.value,
+    given_for: str = "",
     now: datetime,
 ) -> list[Issued]:
     """Give claims to many members: (member id, reference). Answers in their order; a few statements for all.
 
-    A reference that is known gives nothing again. Raises as `issue` does, but for what an item's outcome says.
+    A reference that is known gives nothing again. `given_for` is what `take_away` goes by. Raises as `issue` does, but
+    for what an item's outcome says.
     """
     for _member_id, reference in items:
         _check(reference)
@@ -135,15 +137,10 @@ def issue_many(
         raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")
     with atomic():
         benefit = queries.by_key(benefit_key)
-        if benefit.kind == BenefitKind.POINTS_MULTIPLIER or not benefit.claimed_first:
-            raise Conflict(_("It cannot be given: nobody has to claim it."), code="not_claimable")
-        closed = queries.closed_words(benefit, now)
-        if closed:
-            raise Conflict(closed, code="not_active")
+        if source != ClaimSource.REWARD:  # what was promised is given, whatever became of the benefit since
+            _check_givable(benefit, now)
         member_ids = sorted({member_id for member_id, _ in items})
-        active = set(
-            Member.objects.filter(pk__in=member_ids, status=MemberStatus.ACTIVE).values_list("pk", flat=True)
-        )
+        active = set(Member.objects.filter(pk__in=member_ids, status=MemberStatus.ACTIVE).values_list("pk", flat=True))
         summaries.hold(active)
         known = dict(_claims_by_reference(items))
         ordinals = _last_given(benefit.pk, member_ids)
@@ -151,7 +148,7 @@ def issue_many(
         for member_id, reference in dict.fromkeys(items):
             if member_id in active and (member_id, reference) not in known:
                 ordinals[member_id] = ordinals.get(member_id, 0) + 1
-                rows.append(NewClaim(member_id, Span(GIVEN), ordinals[member_id], None, reference))
+                rows.append(NewClaim(member_id, Span(GIVEN), ordinals[member_id], None, reference, given_for=given_for))
         made = {
             (row.member_id, row.reference): row.claim_id
             for row in benefit_rows.insert(benefit=benefit, rows=rows, source=source, reason=reason.strip(), now=now)
@@ -170,20 +167,23 @@ def issue_many(
     return answers
 
 
-def take_away(*, member_id: int, reference: str, reason: str = "", now: datetime) -> bool:
-    """Void the claim that was given under a reference, if it is unused. Answers whether it is gone.
-
-    For rewards that are taken back. Raises `NotFound` when nothing was given under the reference.
-    """
+def take_away(*, member_id: int, given_for: str, reason: str = "", now: datetime) -> int:
+    """Void the unused claims that were given for something; answers how many. What was used stays. Twice is once."""
     with atomic():
-        found = MemberBenefit.objects.filter(member_id=member_id, reference=reference).first()
-        if found is None:
-            raise NotFound(_("There is no such claim."), code="unknown_claim")
-        if found.state in (ClaimState.REDEEMED, ClaimState.RETURNED):
-            return False
-        if not benefit_rows.is_over(found, now):
-            benefit_uses.void(member_id=member_id, claim_id=found.pk, reason=reason, now=now)
-        return True
+        summaries.hold([member_id])
+        unused = MemberBenefit.objects.filter(member_id=member_id, given_for=given_for, state=ClaimState.CLAIMED)
+        found = [claim for claim in unused.order_by("pk") if not benefit_rows.is_over(claim, now)]
+        for claim in found:
+            benefit_uses.void(member_id=member_id, claim_id=claim.pk, reason=reason, now=now)
+        return len(found)
+
+
+def _check_givable(benefit: Benefit, now: datetime) -> None:
+    if benefit.kind == BenefitKind.POINTS_MULTIPLIER or not benefit.claimed_first:
+        raise Conflict(_("It cannot be given: nobody has to claim it."), code="not_claimable")
+    closed = queries.closed_words(benefit, now)
+    if closed:
+        raise Conflict(closed, code="not_active")
 
 
 def _within_quota(

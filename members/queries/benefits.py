@@ -123,7 +123,9 @@ def sentence(benefit: Benefit, given: Sequence[BenefitRule]) -> str:
     parts = [
         _("%(who)s: %(quota)s")
         % {
-            "who": names.get(rule.tier, rule.tier) if rule.tier else _("everybody else") if len(given) > 1 else _("everybody"),
+            "who": names.get(rule.tier, rule.tier)
+            if rule.tier
+            else (_("everybody else") if len(given) > 1 else _("everybody")),
             "quota": quota_words(rule),
         }
         for rule in sorted(given, key=lambda rule: (rule.tier == "", order.get(rule.tier, 99)))

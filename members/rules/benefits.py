@@ -72,7 +72,7 @@ def birthday_span(window: str, born: date, today: date) -> Span | None:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a kind: a whole number from `low` to `high`, one of `choices`, or a text of `high` characters."""
+    """One parameter of a kind: a whole number from `low` to `high`, one of `choices`, or a text up to `high`."""
 
     type: str  # "int", "choice", "text", "url"
     required: bool = False

@@ -103,6 +103,13 @@ LOOKS: dict[str, Look] = {
     "coupon.redeemed": Look(
         gettext_lazy("Redeemed a coupon"), icon="ticket", tone="green", tell=_of("name", "template")
     ),
+    "benefit.claimed": Look(gettext_lazy("Got a benefit"), icon="gift", tone="amber", tell=_of("benefit")),
+    "benefit.redeemed": Look(gettext_lazy("Used a benefit"), icon="gift", tone="green", tell=_of("benefit")),
+    "benefit.returned": Look(
+        gettext_lazy("The use of a benefit was taken back"), icon="gift", tone="red", tell=_of("benefit")
+    ),
+    "benefit.voided": Look(gettext_lazy("A benefit was voided"), icon="gift-off", tell=_of("benefit")),
+    "benefit.expired": Look(gettext_lazy("A benefit expired unused"), icon="gift-off", tell=_of("benefit")),
     "member.registered": Look(gettext_lazy("Registered"), icon="user-plus", tone="jade"),
     "app.opened": Look(gettext_lazy("Opened the app"), icon="device-mobile"),
     "search.performed": Look(gettext_lazy("Searched"), icon="search", tell=_of("query", "keyword")),

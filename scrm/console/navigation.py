@@ -40,7 +40,9 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
     ),
     (
         _("Membership"),
-        [],
+        [
+            Item(_("Benefits"), "benefit_list", icon="gift", permission=Permission.LOYALTY_VIEW),
+        ],
     ),
     (
         _("Insight"),

@@ -169,6 +169,8 @@ class Oracle:
                 return self.event(what[0] if what else "done", person, narrow, window, as_of)
             case ["message", what]:
                 return self.message(what, person, narrow, window, as_of)
+            case ["benefit", what]:
+                return self.benefit(what, person, narrow, window, as_of)
             case ["tag" | "tag_group" as what]:
                 held = {tag for tag, row in person["tags"].items() if valid(row, as_of)}
                 return "set", held if what == "tag" else {self.groups[tag] for tag in held}
@@ -323,6 +325,20 @@ class Oracle:
                 if order["counts"] and fulfils({"amount": order["net"], "properties": {}}, step.get("where"))
             ]
         return found
+
+    def benefit(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> tuple[str, Any]:
+        claims = [row for row in person["claims"] if "benefit" not in narrow or row["benefit"] in narrow["benefit"]]
+        if what == "claimed":
+            rows = [row for row in claims if row["state"] != "voided"]
+            return "integer", sum(self.inside(window, row["claimed_at"], as_of) for row in rows)
+        if what == "redeemed":
+            rows = [row for row in claims if row["state"] == "redeemed"]
+            return "integer", sum(self.inside(window, row["redeemed_at"], as_of) for row in rows)
+        ends = [row["expires_at"] for row in claims if row["state"] == "claimed"]
+        unused = [at for at in ends if at is None or at > as_of]
+        if what == "unused":
+            return "integer", len(unused)
+        return "datetime", min((at for at in unused if at is not None), default=None)
 
     def message(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> tuple[str, Any]:
         state = narrow.get("state", "sent")

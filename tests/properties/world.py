@@ -12,11 +12,13 @@ from analytics.models import MemberStage, ModelScore, RfmModel, RfmScore
 from campaigns.models import Campaign, Message
 from members.models import (
     Attribute,
+    Benefit,
     Consent,
     Event,
     EventType,
     Identity,
     Member,
+    MemberBenefit,
     MemberSummary,
     Order,
     OrderLine,
@@ -79,6 +81,7 @@ class World:
             Campaign.objects.create(name=f"C{number}", segment=self.list, account=account, channel="sandbox")
             for number in range(2)
         ]
+        self.benefits = [Benefit.objects.create(key=key, name=key, kind="other") for key in ("cake", "parking")]
         self.oracle = Oracle(
             zone=clock.shop_zone(),
             groups={tag.pk: tag.group_id for tag in self.tags},
@@ -134,6 +137,7 @@ class World:
             ],
             "events": [self.event() for _ in range(pick(0, 1, 3, 6))],
             "messages": [self.message(number) for number in range(pick(0, 0, 1, 2))],
+            "claims": [self.claim() for _ in range(pick(0, 0, 1, 3))],
             "tags": {tag.pk: self.assignment() for tag in self.tags if chance.random() < 0.4},
             "lists": {self.list.pk} if chance.random() < 0.3 else set(),
             "scores": {
@@ -185,6 +189,16 @@ class World:
             "handed_at": at if handed else None,
             "opened_at": at + timedelta(hours=1) if state in ("opened", "clicked") else None,
             "clicked_at": at + timedelta(hours=2) if state == "clicked" else None,
+        }  # fmt: skip
+
+    def claim(self) -> Record:
+        """A claim; one that nobody used may have lapsed without the books saying so."""
+        state = self.pick("claimed", "claimed", "redeemed", "expired", "voided", "returned")
+        return {
+            "benefit": self.pick(*self.benefits).pk, "state": state, "claimed_at": self.instant(),
+            "expires_at": self.pick(None, NOW, self.instant(), NOW + timedelta(days=self.pick(1, 7, 30))),
+            "redeemed_at": self.instant() if state in ("redeemed", "returned") else None,
+            "closed_at": NOW if state in ("expired", "voided", "returned") else None,
         }  # fmt: skip
 
     def assignment(self) -> Record:
@@ -262,6 +276,14 @@ class World:
                 opened_at=row["opened_at"], clicked_at=row["clicked_at"],
             )
             for row in person["messages"]
+        )  # fmt: skip
+        MemberBenefit.objects.bulk_create(
+            MemberBenefit(
+                member=member, benefit_id=row["benefit"], period="given", ordinal=number, source="issue",
+                actor="system", reference=f"r{number}", use_reference=f"u{number}" if row["redeemed_at"] else None,
+                **{name: row[name] for name in ("state", "claimed_at", "expires_at", "redeemed_at", "closed_at")},
+            )
+            for number, row in enumerate(person["claims"], 1)
         )  # fmt: skip
         MemberTag.objects.bulk_create(
             MemberTag(member=member, tag_id=tag_id, **row) for tag_id, row in person["tags"].items()
