@@ -9,11 +9,11 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A member's tier, and the shop days of its cycle: from the first to before the last (None: it never ends)."""
+    """A member's tier, and its cycle: what tells it from others, and the shop day it ends before (None: never)."""
 
     key: str
     name: str
-    cycle: tuple[date, date | None]
+    cycle: tuple[str, date | None]
 
 
 def standings(member_ids: Collection[int], *, now: datetime) -> Mapping[int, Standing]:

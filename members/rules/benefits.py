@@ -21,8 +21,8 @@ class Span:
     after: date | None = None
 
 
-def span(period: str, today: date, cycle: tuple[date, date | None] | None = None) -> Span:
-    """The period that a day falls into. `cycle`: the days of the member's tier cycle, for `tier_cycle`."""
+def span(period: str, today: date, cycle: tuple[str, date | None] | None = None) -> Span:
+    """The period that a day falls into. `cycle`: name and end of the member's tier cycle, for `tier_cycle`."""
     match period:
         case "day":
             return Span(f"{today:%Y-%m-%d}", today, today + timedelta(days=1))
@@ -44,7 +44,7 @@ def span(period: str, today: date, cycle: tuple[date, date | None] | None = None
         case "tier_cycle":
             if cycle is None:
                 raise ValueError("a tier cycle needs a tier")
-            return Span(f"cycle:{cycle[0]:%Y-%m-%d}", cycle[0], cycle[1])
+            return Span(f"cycle:{cycle[0]}", None, cycle[1])
     return Span(EVER)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 
 from members.models import MemberBenefit
 from members.operations import benefit_uses
@@ -53,7 +52,6 @@ def benefit_redeem(request: ConsoleRequest) -> HttpResponse:
                 "shown": benefit_claims.shown([claim], now=clock.now())[0],
                 "reference": f"console:{secrets.token_hex(12)}",
                 "store_form": StoreForm() if request.actor.store_id is None else None,
-                "used_by": _("you") if context.get("done") else "",
             }
     return render(request, "members/benefit_redeem.html", context, status=status)
 

@@ -11,6 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_POST
 
 from members.enums import BenefitKind, BenefitState
@@ -82,7 +83,7 @@ def benefit_detail(request: ConsoleRequest, benefit_id: int) -> HttpResponse:
         "chart": {
             "labels": [f"{day:%m-%d}" for day, _claimed, _used in days],
             "series": [
-                {"name": _("Claimed"), "data": [claimed for _day, claimed, _used in days]},
+                {"name": pgettext("benefit", "Claimed"), "data": [claimed for _day, claimed, _used in days]},
                 {"name": _("Used"), "data": [used for _day, _claimed, used in days]},
             ],
             "format": "count",
