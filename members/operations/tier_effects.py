@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,13 +37,6 @@ class Change:
     after: State
     moves: list[Move]
     notice: Notice | None = None
-
-
-def levels_json(scheme: Scheme) -> str:
-    """The level of each tier by its id, as SQL looks it up."""
-    return json.dumps(
-        {**dict(scheme.retired), **{rung.tier_id: rung.level for rung in scheme.rungs}},
-    )
 
 
 def apply(

@@ -200,7 +200,7 @@ def _candidates(scheme: Scheme, *, low: int, high: int, now: datetime) -> list[i
                 "low": low, "high": high, "currency": tier_facts.growth_id(), "now": now,
                 "start": _earliest(scheme, now),
                 "thresholds": [rung.threshold for rung in scheme.rungs],
-                "levels": tier_effects.levels_json(scheme),
+                "levels": tier_schemes.levels_json(scheme),
             },
         )  # fmt: skip
         return [member_id for (member_id,) in cursor.fetchall()]
@@ -326,9 +326,11 @@ def _late(scheme: Scheme, almanacs: dict[int, Almanac], now: datetime) -> set[in
 def _mended(almanac: Almanac, change: Change, facts: Facts, now: datetime) -> Change:
     """What came late may have earned a higher tier than was decided; a lower one is never the result."""
     scheme, state = almanac.scheme, change.before
-    replayed, _moves = tier_steps.replay(
-        tier_schemes.history(now), facts, joined_on=state.joined_on, zone=almanac.zone, until=now
+    schemes = tier_schemes.history(now)
+    known = {scheme.basis: facts} | tier_facts.of_member(
+        state.member_id, {version.basis for _at, version in schemes} - {scheme.basis}
     )
+    replayed, _moves = tier_steps.replay(schemes, known, joined_on=state.joined_on, zone=almanac.zone, until=now)
     decided = change.after.standing
     level = 1 if decided is None else scheme.level(decided.tier_id)
     if replayed is None or scheme.level(replayed.tier_id) <= level:

@@ -5,7 +5,7 @@ A lot counts from the instant it was earned, with what reversals and corrections
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -107,6 +107,11 @@ def of_members(basis: str, member_ids: Sequence[int]) -> dict[int, Facts]:
         for member_id, at, amount, seen_at, gone_at in cursor.fetchall():
             found[member_id].append(Fact(at, amount, seen_at, gone_at))
     return {member_id: Facts(facts) for member_id, facts in found.items()}
+
+
+def of_member(member_id: int, bases: Collection[str]) -> dict[str, Facts]:
+    """Everything that counts of one member, by what versions of the ladder count."""
+    return {basis: of_members(basis, [member_id])[member_id] for basis in bases}
 
 
 def sums(basis: str, windows: Mapping[int, Span]) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,6 +71,13 @@ def _scheme(row: Sequence[Any]) -> Scheme:
         notice_days=notice, downgrade=downgrade, on_refund=on_refund,
         retired=tuple((tier_id, level) for tier_id, level in retired or ()),
     )  # fmt: skip
+
+
+def levels_json(scheme: Scheme) -> str:
+    """The level of each tier by its id, as SQL looks it up."""
+    return json.dumps(
+        {**dict(scheme.retired), **{rung.tier_id: rung.level for rung in scheme.rungs}},
+    )
 
 
 def row_in_effect(now: datetime) -> TierScheme | None:

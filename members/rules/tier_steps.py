@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 
@@ -109,22 +109,28 @@ def retention(almanac: Almanac, standing: Standing, now: datetime) -> tuple[int,
 
 
 def replay(
-    schemes: Sequence[tuple[datetime, Scheme]], facts: Facts, *, joined_on: date, zone: tzinfo, until: datetime
+    schemes: Sequence[tuple[datetime, Scheme]],
+    facts: Mapping[str, Facts],
+    *,
+    joined_on: date,
+    zone: tzinfo,
+    until: datetime,
 ) -> tuple[Standing | None, list[Move]]:
     """What a member's tier was at an instant, and how it came to be, from facts as they are known now.
 
-    `schemes` are the versions in order, each with the instant from which it counts.
+    `schemes` are the versions in order, each with the instant from which it counts; `facts` are by what versions count.
     """
     begun = [(at, scheme) for at, scheme in schemes if at <= until]
     if not begun:
         return None, []
     standing: Standing | None = None
     moves: list[Move] = []
-    values = facts.total
     for number, (at, scheme) in enumerate(begun):
         almanac = Almanac(scheme, joined_on, zone)
+        known = facts[scheme.basis]
+        values = known.total
         end = begun[number + 1][0] if number + 1 < len(begun) else until
-        times = [at, *(instant for instant in facts.instants if at < instant < end)]
+        times = [at, *(instant for instant in known.instants if at < instant < end)]
         last = at
         for now in [*times, end]:
             # Whatever time alone brings between two facts.

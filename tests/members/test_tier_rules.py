@@ -194,7 +194,7 @@ def test_stories(story: Story) -> None:
         for at, amount in story.facts.items()
     )
     standing, moves = replay(
-        [(LONG_AGO, scheme(**story.rules))], facts, joined_on=date.fromisoformat(story.joined), zone=ZONE,
+        [(LONG_AGO, scheme(**story.rules))], {"growth": facts}, joined_on=date.fromisoformat(story.joined), zone=ZONE,
         until=noon(story.until),
     )  # fmt: skip
     assert [
@@ -221,9 +221,10 @@ def play(rules: Scheme, *acts: tuple[str, dict[str, int]], refunds: bool = True)
 
 
 def test_a_refund_leaves_the_tier_until_it_expires() -> None:
-    assert play(
-        scheme(**TWO_YEARS), ("2026-06-01", {"2026-06-01": 5_000}), ("2026-06-10", {"2026-06-01": 0})
-    ) == ["2026-06-01: upgraded gold by reached", "gold to 2027-12-31"]
+    assert play(scheme(**TWO_YEARS), ("2026-06-01", {"2026-06-01": 5_000}), ("2026-06-10", {"2026-06-01": 0})) == [
+        "2026-06-01: upgraded gold by reached",
+        "gold to 2027-12-31",
+    ]
 
 
 def test_a_refund_takes_the_tier_at_once_where_the_ladder_says_so() -> None:
@@ -282,16 +283,21 @@ def test_a_refund_before_the_end_decides_whether_a_tier_is_kept() -> None:
 
 
 def test_a_clock_that_goes_back_changes_nothing() -> None:
-    assert play(
-        scheme(**THIS_YEAR), ("2026-06-01", {"2026-06-01": 5_000}), ("2024-01-01", {}), ("2026-06-02", {})
-    ) == ["2026-06-01: upgraded gold by reached", "gold to 2026-12-31"]
+    assert play(scheme(**THIS_YEAR), ("2026-06-01", {"2026-06-01": 5_000}), ("2024-01-01", {}), ("2026-06-02", {})) == [
+        "2026-06-01: upgraded gold by reached",
+        "gold to 2026-12-31",
+    ]
 
 
 def test_a_late_order_is_found_by_playing_everything_again() -> None:
     """On 3 January an order of 28 December comes in: replayed, the tier was kept."""
     facts = Facts([Fact(noon("2026-06-01"), 5_000), Fact(noon("2027-06-01"), 3_000), Fact(noon("2027-12-28"), 1_000)])
     standing, moves = replay(
-        [(LONG_AGO, scheme(**TWO_YEARS))], facts, joined_on=date(2020, 1, 1), zone=ZONE, until=noon("2028-01-03")
+        [(LONG_AGO, scheme(**TWO_YEARS))],
+        {"growth": facts},
+        joined_on=date(2020, 1, 1),
+        zone=ZONE,
+        until=noon("2028-01-03"),
     )
     assert told(standing) == "gold to 2028-12-31"
     assert [move.kind for move in moves] == ["upgraded", "retained"]
@@ -299,14 +305,12 @@ def test_a_late_order_is_found_by_playing_everything_again() -> None:
 
 def test_a_new_version_of_the_ladder_downgrades_nobody_before_the_end() -> None:
     """From July on gold takes 9,000: who has it keeps it to the end of the term, and is measured anew then."""
-    dearer = scheme(
-        **TWO_YEARS, rungs=(LADDER[0], LADDER[1], Rung(3, 3, 9_000, 8_000), Rung(4, 4, 20_000, 15_000))
-    )
+    dearer = scheme(**TWO_YEARS, rungs=(LADDER[0], LADDER[1], Rung(3, 3, 9_000, 8_000), Rung(4, 4, 20_000, 15_000)))
     versions = [(LONG_AGO, scheme(**TWO_YEARS)), (noon("2026-07-01"), dearer)]
     facts = Facts([Fact(noon("2026-06-01"), 5_000), Fact(noon("2027-03-01"), 4_500)])
 
     def by(until: str) -> str:
-        return told(replay(versions, facts, joined_on=date(2020, 1, 1), zone=ZONE, until=noon(until))[0])
+        return told(replay(versions, {"growth": facts}, joined_on=date(2020, 1, 1), zone=ZONE, until=noon(until))[0])
 
     assert by("2026-08-01") == "gold to 2027-12-31"
     assert by("2027-12-31") == "gold to 2027-12-31"
@@ -317,7 +321,9 @@ def test_a_cheaper_ladder_lifts_at_once() -> None:
     cheaper = scheme(rungs=(LADDER[0], Rung(2, 2, 500, 400), LADDER[2]))
     versions = [(LONG_AGO, scheme()), (noon("2026-07-01"), cheaper)]
     facts = Facts([Fact(noon("2026-06-01"), 600)])
-    standing, moves = replay(versions, facts, joined_on=date(2020, 1, 1), zone=ZONE, until=noon("2026-07-02"))
+    standing, moves = replay(
+        versions, {"growth": facts}, joined_on=date(2020, 1, 1), zone=ZONE, until=noon("2026-07-02")
+    )
     assert told(standing) == "silver for good"
     assert moves[-1].at == noon("2026-07-01")
 
