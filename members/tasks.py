@@ -8,9 +8,20 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import benefit_due, benefit_stock, exports, imports, points_due
+from members.operations import (
+    benefit_due,
+    benefit_stock,
+    exports,
+    imports,
+    memberships,
+    points_due,
+    tier_days,
+    tier_schemes,
+    tiers,
+)
 from members.queries import scopes
 from scrm.common import clock, jobs
+from scrm.common.access import SYSTEM
 from scrm.common.jobs import Progress
 from scrm.common.queues import Queues
 from scrm.common.transactions import acting_as
@@ -69,3 +80,29 @@ def give_birthday_gifts(**_: Any) -> None:
         last: int | None = 0
         while last is not None:
             _given, last = benefit_due.give_birthday_gifts(benefit_id=benefit_id, after=last, now=now)
+
+
+@jobs.handles(tier_schemes.KIND)
+def run_tiers(_job_id: int, progress: Progress) -> None:
+    """Look at everybody after the ladder has changed."""
+    changed = tiers.evaluate_everyone(
+        now=clock.now(), report=lambda done, total: progress.report(done=done, total=total)
+    )
+    progress.report(counts={"changed": changed})
+    progress.finish_with(result_url=reverse("tier_list"))
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def sweep_tiers(**_: Any) -> None:
+    now = clock.now()
+    tier_schemes.take_effect(now=now, actor=SYSTEM)
+    memberships.sweep(now=now)
+    while tiers.evaluate_due(now=now) >= 1_000:
+        pass
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def run_nightly_tiers(**_: Any) -> None:
+    now = clock.now()
+    tiers.evaluate_everyone(now=now)
+    tier_days.count(now=now)

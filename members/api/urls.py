@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from members.api import attributes, benefit_claims, benefits, consents, facts, members
+from members.api import attributes, benefit_claims, benefits, consents, facts, members, memberships, tiers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -45,4 +45,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # The brand's own fields of a profile.
     path("attributes", attributes.AttributeListView.as_view(), name="api_attribute_list"),
     path("attributes/<int:attribute_id>", attributes.AttributeView.as_view(), name="api_attribute"),
+    # The membership ladder, tiers of members, paid memberships.
+    path("tiers", tiers.LadderView.as_view(), name="api_tiers"),
+    path("tiers/versions", tiers.LadderVersionsView.as_view(), name="api_tier_versions"),
+    path("tiers/preview", tiers.LadderPreviewView.as_view(), name="api_tier_preview"),
+    path("members/<int:member_id>/tier", tiers.MemberTierView.as_view(), name="api_member_tier"),
+    path("members/<int:member_id>/tier/history", tiers.MemberTierHistoryView.as_view(), name="api_member_tier_history"),
+    path("members/<int:member_id>/tier/replay", tiers.MemberTierReplayView.as_view(), name="api_member_tier_replay"),
+    path("membership-plans", memberships.PlanListView.as_view(), name="api_membership_plans"),
+    path("membership-plans/<str:key>", memberships.PlanView.as_view(), name="api_membership_plan"),
+    path("members/<int:member_id>/memberships", memberships.MembershipListView.as_view(), name="api_memberships"),
+    path(
+        "members/<int:member_id>/memberships/refund",
+        memberships.MembershipRefundView.as_view(),
+        name="api_membership_refund",
+    ),
+    path(
+        "members/<int:member_id>/memberships/auto-renew",
+        memberships.MembershipRenewalView.as_view(),
+        name="api_membership_auto_renew",
+    ),
 ]

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0011_grants'),
+        ('members', '0031_tiers_bitmaps'),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ from members.enums import BenefitKind, BenefitState, ClaimSource, MemberStatus
 from members.models import Benefit
 from members.operations import benefit_rows, summaries
 from members.operations.benefit_rows import NewClaim
-from members.queries import benefit_stock, benefit_tiers, benefits
+from members.queries import benefit_stock, benefit_tiers, benefit_words, benefits
 from members.rules import benefits as rules
 from scrm.common import clock, conditions
 from scrm.common.access import DataScope, Role
@@ -60,7 +60,7 @@ def birthday_benefits(*, now: datetime) -> list[int]:
     return [
         benefit.pk
         for benefit in benefits.active()
-        if benefit.kind == BenefitKind.BIRTHDAY_GIFT and not benefits.closed_words(benefit, now)
+        if benefit.kind == BenefitKind.BIRTHDAY_GIFT and not benefit_words.closed_words(benefit, now)
     ]
 
 
@@ -74,7 +74,7 @@ def give_birthday_gifts(
     """
     with atomic():
         benefit = Benefit.objects.prefetch_related("rules").get(pk=benefit_id)
-        if benefits.closed_words(benefit, now) or not benefit.rules.all():
+        if benefit_words.closed_words(benefit, now) or not benefit.rules.all():
             return 0, None
         today, window = clock.shop_date(now), str(benefit.parameters["window"])
         found = _candidates(benefit, window, today, after, limit, now)

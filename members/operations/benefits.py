@@ -20,6 +20,7 @@ from members.models import Benefit, Member, MemberBenefit
 from members.models.benefits import FREED
 from members.operations import benefit_rows, benefit_uses, summaries
 from members.operations.benefit_rows import LONGEST_REFERENCE, NewClaim
+from members.queries import benefit_words
 from members.queries import benefits as queries
 from members.queries.benefits import Entitlement
 from members.rules.benefits import GIVEN, Span
@@ -181,7 +182,7 @@ def take_away(*, member_id: int, given_for: str, reason: str = "", now: datetime
 def _check_givable(benefit: Benefit, now: datetime) -> None:
     if benefit.kind == BenefitKind.POINTS_MULTIPLIER or not benefit.claimed_first:
         raise Conflict(_("It cannot be given: nobody has to claim it."), code="not_claimable")
-    closed = queries.closed_words(benefit, now)
+    closed = benefit_words.closed_words(benefit, now)
     if closed:
         raise Conflict(closed, code="not_active")
 

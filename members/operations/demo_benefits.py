@@ -10,7 +10,8 @@ from django.db import connection
 from members.operations import benefit_catalogue, benefit_due, benefit_stock, benefit_uses, benefits
 from members.operations.benefit_catalogue import Content, RuleIn
 from members.operations.benefit_stock import CodeIn
-from members.rules.demo.benefits import BENEFITS, CODES, PARTNER
+from members.queries import benefit_tiers
+from members.rules.demo.benefits import BENEFITS, CODES, FOR_UPPER_TIERS, PARTNER
 from scrm.common.errors import Conflict
 
 _CLAIMERS = 60
@@ -19,12 +20,14 @@ _CLAIMERS = 60
 def load(*, seed: int, now: datetime) -> None:
     """Make the benefits, give this month's birthday gifts, and let some members claim and use."""
     partner = benefit_catalogue.save_partner(partner_id=None, **PARTNER)
+    ladder = list(benefit_tiers.names())
+    upper = ladder[len(ladder) // 2 :]
     made = {}
     for key, kind, values, quota, period in BENEFITS:
         content = Content(
             **values,
             partner_id=partner.pk if kind == "partner_code" else None,
-            rules=[RuleIn("", quota, period)],
+            rules=[RuleIn(tier, quota, period) for tier in (upper if key in FOR_UPPER_TIERS and upper else [""])],
         )
         made[key] = benefit_catalogue.create(key=key, kind=kind, content=content)
         benefit_catalogue.activate(benefit_id=made[key].pk, now=now)

@@ -11,14 +11,14 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from members.enums import BenefitKind, BenefitState, MemberStatus, QuotaPeriod
+from members.enums import BenefitKind, BenefitState, MemberStatus
 from members.models import Benefit, BenefitRule, Member
 from members.models.benefits import FREED
-from members.queries import benefit_tiers
+from members.queries import benefit_tiers, benefit_words
 from members.queries.benefit_tiers import Standing
 from members.rules import benefits as rules
 from members.rules.benefits import Span
-from scrm.common import clock, conditions, display
+from scrm.common import clock, conditions
 from scrm.common.errors import DomainError, NotFound
 
 
@@ -97,7 +97,7 @@ def multipliers(member_ids: Collection[int], *, now: datetime, currency: str = "
         for benefit in active()
         if benefit.kind == BenefitKind.POINTS_MULTIPLIER
         and benefit.parameters.get("currency") == currency
-        and _is_open(benefit, now)
+        and benefit_words.is_open(benefit, now)
     ]
     if not offered or not member_ids:
         return {}
@@ -114,37 +114,6 @@ def multipliers(member_ids: Collection[int], *, now: datetime, currency: str = "
             if member_id not in best or percent > best[member_id].percent:
                 best[member_id] = Multiplier(percent, benefit.key, benefit.name)
     return best
-
-
-def sentence(benefit: Benefit, given: Sequence[BenefitRule]) -> str:
-    """Who gets a benefit and how often, in words."""
-    names = benefit_tiers.names()
-    order = {key: place for place, key in enumerate(names)}
-    parts = [
-        _("%(who)s: %(quota)s")
-        % {
-            "who": names.get(rule.tier, rule.tier)
-            if rule.tier
-            else (_("everybody else") if len(given) > 1 else _("everybody")),
-            "quota": quota_words(rule),
-        }
-        for rule in sorted(given, key=lambda rule: (rule.tier == "", order.get(rule.tier, 99)))
-    ]  # fmt: skip
-    if not parts:
-        return _("Nobody gets it yet: say who and how often.")
-    text = "; ".join(parts) + "."
-    if benefit.condition is None:
-        return text
-    try:
-        return text + " " + _("Only for whom this holds: %(condition)s.") % {"condition": _condition_words(benefit)}
-    except DomainError:
-        return text + " " + _("Its condition names something that is no longer there.")
-
-
-def quota_words(rule: BenefitRule) -> str:
-    if rule.quota is None:
-        return _("as often as they like")
-    return _("%(count)s × %(period)s") % {"count": rule.quota, "period": QuotaPeriod(rule.period).label}
 
 
 class _Answer:
@@ -171,7 +140,7 @@ class _Answer:
 
     def _before_counting(self, benefit: Benefit) -> Entitlement:
         """All refusals but those of the quota and of the stock."""
-        closed = closed_words(benefit, self.now)
+        closed = benefit_words.closed_words(benefit, self.now)
         if closed:
             return Entitlement(benefit, "not_active", closed)
         rule = _rule(benefit, self.standing)
@@ -181,7 +150,7 @@ class _Answer:
             why = _("The condition of this benefit names something that is no longer there.")
             return Entitlement(benefit, "condition_broken", why)
         if not self.fulfilled.get(benefit.pk, True):  # type: ignore[union-attr]  # checked when made
-            why = _("Only for whom this holds: %(condition)s.") % {"condition": _condition_words(benefit)}
+            why = _("Only for whom this holds: %(condition)s.") % {"condition": benefit_words.condition_words(benefit)}
             return Entitlement(benefit, "not_entitled", why)
         if benefit.kind == BenefitKind.BIRTHDAY_GIFT:
             return self._birthday(benefit)
@@ -219,7 +188,7 @@ class _Answer:
             return answer
         answer = replace(answer, used=used.get((answer.benefit.pk, answer.span.key), 0))
         if answer.quota is not None and answer.used >= answer.quota:
-            return replace(answer, refusal="quota_reached", why=_quota_words(answer))
+            return replace(answer, refusal="quota_reached", why=benefit_words.used_up(answer.quota, answer.renews_at))
         if _needs_code(answer.benefit) and answer.benefit.pk not in stocked:
             return replace(answer, refusal="out_of_codes", why=_("There is no code left."))
         return answer
@@ -235,12 +204,6 @@ def _rule(benefit: Benefit, standing: Standing | None) -> BenefitRule | None:
 def entitled_by_tier(benefit: Benefit, standing: Standing | None) -> bool:
     """Whether a rule of the benefit covers a member of this tier (None: of no tier)."""
     return _rule(benefit, standing) is not None
-
-
-def _is_open(benefit: Benefit, now: datetime) -> bool:
-    return (benefit.valid_from is None or benefit.valid_from <= now) and (
-        benefit.valid_until is None or now < benefit.valid_until
-    )
 
 
 def _needs_code(benefit: Benefit) -> bool:
@@ -309,26 +272,3 @@ def _in_stock(benefit_ids: Sequence[int], now: datetime) -> set[int]:
             [list(benefit_ids), now],
         )
         return {row[0] for row in cursor.fetchall()}
-
-
-def _condition_words(benefit: Benefit) -> str:
-    return conditions.describe(conditions.parse(benefit.condition))
-
-
-def closed_words(benefit: Benefit, now: datetime) -> str:
-    """Why nobody can claim or use the benefit now; empty when it is open."""
-    if benefit.state == BenefitState.ACTIVE and _is_open(benefit, now):
-        return ""
-    if benefit.state == BenefitState.ACTIVE and benefit.valid_from is not None and now < benefit.valid_from:
-        return _("It begins on %(at)s.") % {"at": display.local(benefit.valid_from)}
-    if benefit.state == BenefitState.DRAFT:
-        return _("It has not begun yet.")
-    return _("It has ended.")
-
-
-def _quota_words(answer: Entitlement) -> str:
-    if answer.renews_at is None:
-        return _("All %(quota)s are used; there will be no more.") % {"quota": answer.quota}
-    return _("All %(quota)s are used; they renew on %(at)s.") % {
-        "quota": answer.quota, "at": display.local(answer.renews_at),
-    }  # fmt: skip

@@ -21,7 +21,7 @@ from members.operations import benefit_catalogue as operations
 from members.operations import benefit_stock as stock_acts
 from members.operations import imports
 from members.queries import benefit_catalogue as queries
-from members.queries import benefit_claims, benefit_stock, benefits
+from members.queries import benefit_claims, benefit_stock, benefit_words
 from members.web.benefit_forms import BenefitForm, StockForm
 from scrm.common import clock, condition_editors, conditions, pagination
 from scrm.common.access import ConsoleRequest, DataScope, Permission, page
@@ -43,7 +43,7 @@ def benefit_list(request: ConsoleRequest) -> HttpResponse:
         "rows": [
             {
                 "benefit": one,
-                "who": benefits.sentence(one, one.rules.all()),
+                "who": benefit_words.sentence(one, one.rules.all()),
                 "use": uses[one.pk],
                 "tone": TONES[one.state],  # type: ignore[index]  # of its choices
             }
@@ -77,7 +77,7 @@ def benefit_detail(request: ConsoleRequest, benefit_id: int) -> HttpResponse:
     sees_everybody = request.actor.scope == DataScope.ALL
     days = queries.by_day(benefit.pk, days=USED_DAYS, now=now) if sees_everybody else []
     context |= {
-        "who": benefits.sentence(benefit, benefit.rules.all()),
+        "who": benefit_words.sentence(benefit, benefit.rules.all()),
         "tone": TONES[benefit.state],  # type: ignore[index]  # of its choices
         "use": queries.uses([benefit.pk], since=now - timedelta(days=USED_DAYS), until=now)[benefit.pk],
         "chart": {
@@ -141,7 +141,7 @@ def _edit(request: ConsoleRequest, benefit: Benefit | None) -> HttpResponse:
         "builder": condition_editors.context(
             request, condition=stored if posted is None else posted, faults=faults, unsaved=bool(form.errors)
         ),
-        "who": benefits.sentence(benefit, benefit.rules.all()) if benefit is not None else "",
+        "who": benefit_words.sentence(benefit, benefit.rules.all()) if benefit is not None else "",
     }
     return render(request, "members/benefit_edit.html", context, status=422 if form.errors else 200)
 
@@ -170,7 +170,7 @@ def benefit_sentence(request: ConsoleRequest) -> HttpResponse:
     except conditions.BadCondition:
         draft.condition = None  # its faults are shown where it is built
     given = [BenefitRule(tier=rule.tier, quota=rule.quota, period=rule.period) for rule in form.rules()]
-    return render(request, "members/benefit_sentence.html", {"who": benefits.sentence(draft, given)})
+    return render(request, "members/benefit_sentence.html", {"who": benefit_words.sentence(draft, given)})
 
 
 @require_POST

@@ -7,11 +7,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from members.models import Benefit, BenefitClaimCode, BenefitCode, Event, Member, MemberBenefit
-from members.operations import benefit_catalogue, benefit_due, benefit_stock, benefit_uses, benefits, rewards
+from members.models import Benefit, BenefitClaimCode, BenefitCode, Event, Member, MemberBenefit, Tier
+from members.operations import (
+    benefit_catalogue,
+    benefit_due,
+    benefit_stock,
+    benefit_uses,
+    benefits,
+    rewards,
+    tier_schemes,
+)
+from members.operations import tiers as tier_acts
 from members.operations.benefit_catalogue import Content, RuleIn
 from members.operations.benefit_stock import CodeIn
 from members.operations.rewards import Gift
+from members.operations.tier_schemes import Content as LadderContent
+from members.operations.tier_schemes import StepContent
 from members.queries import benefit_catalogue as catalogue
 from members.queries import benefit_claims
 from members.queries import benefits as queries
@@ -172,6 +183,50 @@ def test_the_largest_multiplier_counts() -> None:
     assert {member_id: one.percent for member_id, one in found.items()} == {local.pk: 300, other.pk: 200}
     assert queries.multipliers([other.pk], now=NOW, currency="growth")[other.pk].percent == 500
     assert refusal(claim, local, "double") == "not_claimable"
+
+
+# Tiers
+
+
+@pytest.fixture
+def tiers() -> dict[str, int]:
+    steps = [("basic", 0, 0, []), ("silver", 1_000, 800, []), ("gold", 5_000, 4_000, [])]
+    content = [
+        StepContent(name=key.title(), key=key, threshold=n, retention=kept, gifts=[]) for key, n, kept, _ in steps
+    ]
+    tier_schemes.save(content=LadderContent(steps=content), version=0, actor=SYSTEM, now=NOW - 400 * DAY)
+    tier_acts.evaluate_everyone(now=NOW)
+    return dict(Tier.objects.values_list("key", "pk"))
+
+
+def lift(member: Member, tier_id: int, days: int = 90) -> None:
+    tier_acts.set_by_hand(member_id=member.pk, tier_id=tier_id, until=NOW + days * DAY, reason="测试", now=NOW)
+
+
+def test_a_rule_of_the_tier_wins_and_others_are_told_what_they_need(tiers: dict[str, int]) -> None:
+    make_benefit("lounge", rules=[RuleIn("silver", 1), RuleIn("gold", 3)])
+    make_benefit("parking", rules=[RuleIn("gold", 5), RuleIn("", 1)])
+    basic, gold = make_member(), make_member()
+    lift(gold, tiers["gold"])
+    assert {one.benefit.key: (one.refusal, one.quota) for one in queries.entitled(basic.pk, now=NOW)} == {
+        "lounge": ("not_entitled", None), "parking": ("", 1),
+    }  # fmt: skip
+    assert {one.benefit.key: one.quota for one in queries.entitled(gold.pk, now=NOW)} == {"lounge": 3, "parking": 5}
+    with pytest.raises(Conflict) as caught:
+        claim(basic, "lounge")
+    assert caught.value.code == "not_entitled"
+    assert "Silver, Gold" in str(caught.value.message) or "Silver、Gold" in str(caught.value.message)
+    assert "Basic" in str(caught.value.message)
+
+
+def test_a_quota_of_the_tier_cycle_is_counted_in_it(tiers: dict[str, int]) -> None:
+    make_benefit("lounge", rules=[RuleIn("gold", 1, "tier_cycle")])
+    member = make_member()
+    lift(member, tiers["gold"])
+    assert claim(member, "lounge").period.startswith("cycle:gold:")
+    with pytest.raises(Conflict) as caught:
+        claim(member, "lounge", "r2")
+    assert (caught.value.code, caught.value.detail["renews_at"] is not None) == ("quota_reached", True)
 
 
 # Redeeming

@@ -67,3 +67,5 @@ PARTNER = {
     "terms": "按发放券码结算，每月 5 日前对账，月结 30 天。",
 }
 CODES = 120
+# For the upper half of the ladder, where there is one; the others are for everybody.
+FOR_UPPER_TIERS = frozenset({"tea-tasting", "double-points"})
