@@ -25,7 +25,7 @@ from scrm.api import problems
 from scrm.api.pagination import KeysetListView
 from scrm.api.views import ApiView
 from scrm.common import clock
-from scrm.common.access import Permission
+from scrm.common.access import DataScope, Permission
 from scrm.common.conditions import BadCondition
 from scrm.common.errors import Forbidden, Invalid
 
@@ -158,6 +158,9 @@ class SettlementView(ManagedView):
         responses=shapes.SettlementSerializer,
     )
     def get(self, request: Request, partner_id: int) -> Response:
+        """The numbers are of everybody: who sees only some members is refused."""
+        if self.actor.scope != DataScope.ALL:
+            raise Forbidden(_("You may not do this."), code="forbidden")
         rows = queries.settlement(
             queries.partner(partner_id).pk, first=_day(request, "from"), last=_day(request, "to")
         )  # fmt: skip
