@@ -96,6 +96,9 @@ class Rejection(models.TextChoices):
     TOTAL_MISMATCH = "total_mismatch", _("Lines do not add up to the total")
     BAD_ENCODING = "bad_encoding", _("Text is not in the declared encoding")
     WRONG_COLUMNS = "wrong_columns", _("Another number of columns than the header")
+    KNOWN_CODE = "known_code", _("This code has been delivered before")
+    CODE_TWICE = "code_twice", _("The same code twice")
+    IN_PAST = "in_past", _("In the past")
 
 
 class AttributeType(models.TextChoices):
@@ -136,6 +139,21 @@ class UsualEvent(models.TextChoices):
     AIPL_CHANGED = "aipl.changed", _("AIPL stage changed")
     RFM_CHANGED = "rfm.changed", _("RFM class changed")
     POINTS_EXPIRING = "points.expiring", _("Points expire soon")
+    BENEFIT_CLAIMED = "benefit.claimed", _("Got a benefit")
+    BENEFIT_REDEEMED = "benefit.redeemed", _("Used a benefit")
+    BENEFIT_RETURNED = "benefit.returned", _("The use of a benefit was taken back")
+    BENEFIT_VOIDED = "benefit.voided", _("A benefit was voided")
+    BENEFIT_EXPIRED = "benefit.expired", _("A benefit expired unused")
+    TIER_UPGRADED = "tier.upgraded", _("Tier upgraded")
+    TIER_DOWNGRADED = "tier.downgraded", _("Tier downgraded")
+    TIER_RETAINED = "tier.retained", _("Tier kept")
+    TIER_EXPIRING = "tier.expiring", _("Was told that the tier expires")
+    MEMBERSHIP_STARTED = "membership.started", _("Bought a membership")
+    MEMBERSHIP_RENEWED = "membership.renewed", _("Renewed a membership")
+    MEMBERSHIP_RENEWAL_DUE = "membership.renewal_due", _("Membership is to be renewed")
+    MEMBERSHIP_EXPIRING = "membership.expiring", _("Membership ends soon")
+    MEMBERSHIP_ENDED = "membership.ended", _("Membership ended")
+    MEMBERSHIP_REFUNDED = "membership.refunded", _("Membership refunded")
     CONSENT_GRANTED = "consent.granted", _("Consent given")
     CONSENT_WITHDRAWN = "consent.withdrawn", _("Consent withdrawn")
 
@@ -221,6 +239,60 @@ class AdjustmentState(models.TextChoices):
     BOOKED = "booked", pgettext_lazy("adjustment", "Booked")
 
 
+class BenefitKind(models.TextChoices):
+    DISCOUNT = "discount", pgettext_lazy("benefit", "Discount")
+    FREE_SHIPPING = "free_shipping", pgettext_lazy("benefit", "Free shipping")
+    BIRTHDAY_GIFT = "birthday_gift", pgettext_lazy("benefit", "Birthday gift")
+    SERVICE = "service", pgettext_lazy("benefit", "Service")
+    POINTS_MULTIPLIER = "points_multiplier", pgettext_lazy("benefit", "Points multiplier")
+    PARTNER_CODE = "partner_code", pgettext_lazy("benefit", "Partner code")
+    OTHER = "other", pgettext_lazy("benefit", "Something else")
+
+
+class BenefitState(models.TextChoices):
+    DRAFT = "draft", pgettext_lazy("benefit state", "Draft")
+    ACTIVE = "active", pgettext_lazy("benefit state", "Active")
+    ENDED = "ended", pgettext_lazy("benefit state", "Ended")
+
+
+class QuotaPeriod(models.TextChoices):
+    """What a quota is counted in: the shop's calendar, the member's tier cycle, or once and for all."""
+
+    DAY = "day", pgettext_lazy("quota", "a day")
+    WEEK = "week", pgettext_lazy("quota", "a week")
+    MONTH = "month", pgettext_lazy("quota", "a month")
+    QUARTER = "quarter", pgettext_lazy("quota", "a quarter")
+    YEAR = "year", pgettext_lazy("quota", "a year")
+    TIER_CYCLE = "tier_cycle", pgettext_lazy("quota", "a tier cycle")
+    EVER = "ever", pgettext_lazy("quota", "in all")
+
+
+class ClaimState(models.TextChoices):
+    CLAIMED = "claimed", pgettext_lazy("claim", "To be used")
+    REDEEMED = "redeemed", pgettext_lazy("claim", "Used")
+    EXPIRED = "expired", pgettext_lazy("claim", "Expired")
+    VOIDED = "voided", pgettext_lazy("claim", "Voided")
+    RETURNED = "returned", pgettext_lazy("claim", "Use taken back")
+
+
+class ClaimSource(models.TextChoices):
+    """How a member came to a claim."""
+
+    CLAIM = "claim", pgettext_lazy("claim", "Claimed")
+    USE = "use", pgettext_lazy("claim", "Used without a claim")
+    ISSUE = "issue", pgettext_lazy("claim", "Given by staff")
+    REWARD = "reward", pgettext_lazy("claim", "Reward")
+    BIRTHDAY = "birthday", pgettext_lazy("claim", "Birthday")
+
+
+class CodeState(models.TextChoices):
+    """Where a partner's code stands. One that somebody has seen is never given to anybody else."""
+
+    FREE = "free", pgettext_lazy("partner code", "In stock")
+    GIVEN = "given", pgettext_lazy("partner code", "Given out")
+    WITHDRAWN = "withdrawn", pgettext_lazy("partner code", "Withdrawn")
+
+
 class RewardKind(models.TextChoices):
     """What a reward is: points of a currency, a benefit of the catalogue, or something that another part fulfils."""
 
@@ -241,3 +313,88 @@ class GrantState(models.TextChoices):
     FULFILLED = "fulfilled", pgettext_lazy("grant", "Given")
     CANCELLED = "cancelled", pgettext_lazy("grant", "Cancelled")
     RECALLED = "recalled", pgettext_lazy("grant", "To be taken back")
+
+
+class TierBasis(models.TextChoices):
+    """What a tier is earned by."""
+
+    GROWTH = "growth", pgettext_lazy("tier basis", "Growth")
+    SPEND = "spend", pgettext_lazy("tier basis", "Net amount paid")
+    ORDERS = "orders", pgettext_lazy("tier basis", "Number of orders")
+
+
+class TierWindow(models.TextChoices):
+    """Over what it is added up."""
+
+    LIFETIME = "lifetime", pgettext_lazy("tier window", "All time")
+    CALENDAR = "calendar", pgettext_lazy("tier window", "The current period of the calendar")
+    ROLLING = "rolling", pgettext_lazy("tier window", "The last N months")
+    ANNIVERSARY = "anniversary", pgettext_lazy("tier window", "The year of membership")
+
+
+class TierPeriod(models.TextChoices):
+    MONTH = "month", pgettext_lazy("tier period", "Calendar month")
+    QUARTER = "quarter", pgettext_lazy("tier period", "Calendar quarter")
+    HALF = "half", pgettext_lazy("tier period", "Half of a calendar year")
+    YEAR = "year", pgettext_lazy("tier period", "Calendar year")
+
+
+class TierStart(models.TextChoices):
+    AT_ONCE = "at_once", pgettext_lazy("tier start", "At once")
+    NEXT_PERIOD = "next_period", pgettext_lazy("tier start", "When the next period begins")
+
+
+class TierValidity(models.TextChoices):
+    FOREVER = "forever", pgettext_lazy("tier validity", "For good")
+    PERIOD_END = "period_end", pgettext_lazy("tier validity", "Until the end of the period")
+    NEXT_PERIOD_END = "next_period_end", pgettext_lazy("tier validity", "Until the end of the next period")
+    MONTHS = "months", pgettext_lazy("tier validity", "N months")
+
+
+class TierDowngrade(models.TextChoices):
+    """What becomes of a tier that expires without having been kept."""
+
+    KEEP = "keep", pgettext_lazy("tier downgrade", "It is kept all the same")
+    ONE = "one", pgettext_lazy("tier downgrade", "One level down")
+    EARNED = "earned", pgettext_lazy("tier downgrade", "Down to the level earned")
+
+
+class TierOnRefund(models.TextChoices):
+    """What a refund does that takes away what a tier was earned by."""
+
+    KEEP = "keep", pgettext_lazy("tier on refund", "The tier stays until it expires")
+    AT_ONCE = "at_once", pgettext_lazy("tier on refund", "The tier goes at once")
+
+
+class TierSource(models.TextChoices):
+    EARNED = "earned", pgettext_lazy("tier source", "Earned")
+    PAID = "paid", pgettext_lazy("tier source", "Paid membership")
+    HAND = "hand", pgettext_lazy("tier source", "Set by hand")
+
+
+class TierMoveKind(models.TextChoices):
+    INTRODUCED = "introduced", pgettext_lazy("tier move", "Placed when the ladder was introduced")
+    UPGRADED = "upgraded", pgettext_lazy("tier move", "Upgraded")
+    DOWNGRADED = "downgraded", pgettext_lazy("tier move", "Downgraded")
+    RETAINED = "retained", pgettext_lazy("tier move", "Kept")
+
+
+class TierReason(models.TextChoices):
+    """Why a tier moved."""
+
+    REACHED = "reached", pgettext_lazy("tier reason", "Reached the threshold")
+    LATE = "late", pgettext_lazy("tier reason", "Facts that came late had earned it")
+    RETENTION = "retention", pgettext_lazy("tier reason", "Reached what keeps the tier")
+    POLICY = "policy", pgettext_lazy("tier reason", "Expired; the ladder takes nothing away")
+    EXPIRED = "expired", pgettext_lazy("tier reason", "Expired without reaching what keeps the tier")
+    REFUND = "refund", pgettext_lazy("tier reason", "A refund took away what it was earned by")
+    HAND = "hand", pgettext_lazy("tier reason", "Set by hand")
+    HAND_ENDED = "hand_ended", pgettext_lazy("tier reason", "What was set by hand has ended")
+    PAID = "paid", pgettext_lazy("tier reason", "Bought a membership")
+    PAID_ENDED = "paid_ended", pgettext_lazy("tier reason", "The paid membership has ended")
+
+
+class MembershipState(models.TextChoices):
+    ACTIVE = "active", pgettext_lazy("membership", "Running")
+    ENDED = "ended", pgettext_lazy("membership", "Ended")
+    REFUNDED = "refunded", pgettext_lazy("membership", "Refunded")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as api_filters
 
-from members.enums import AdjustmentState, EntryKind
-from members.models import Member, PointsAdjustment, PointsEntry
+from members.enums import AdjustmentState, BenefitKind, BenefitState, EntryKind
+from members.models import Benefit, Member, PointsAdjustment, PointsEntry
 from members.queries import directory, points_ledger
 from members.rules.points import LARGEST_AMOUNT
 from scrm.common import clock
@@ -95,3 +95,19 @@ class AdjustmentFilterSet(api_filters.FilterSet):
     class Meta:
         model = PointsAdjustment
         fields: list[str] = []
+
+
+class BenefitFilterSet(django_filters.FilterSet):
+    """The catalogue of benefits."""
+
+    q = django_filters.CharFilter(method="search", label=_("Search"))
+    kind = django_filters.ChoiceFilter(choices=BenefitKind.choices, label=_("Kind"))
+    state = django_filters.ChoiceFilter(choices=BenefitState.choices, label=_("State"))
+
+    class Meta:
+        model = Benefit
+        fields = ["q", "kind", "state"]
+
+    def search(self, queryset: QuerySet[Benefit], _name: str, value: str) -> QuerySet[Benefit]:
+        text = value.replace("\0", "")
+        return queryset.filter(Q(name__icontains=text) | Q(key__icontains=text) | Q(description__icontains=text))

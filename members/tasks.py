@@ -8,9 +8,23 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import exports, imports, points_due, points_export, points_liability, points_warnings
+from members.operations import (
+    benefit_due,
+    benefit_stock,
+    exports,
+    imports,
+    memberships,
+    points_due,
+    points_export,
+    points_liability,
+    points_warnings,
+    tier_days,
+    tier_schemes,
+    tiers,
+)
 from members.queries import scopes
 from scrm.common import clock, jobs
+from scrm.common.access import SYSTEM
 from scrm.common.jobs import Progress
 from scrm.common.queues import Queues
 from scrm.common.transactions import acting_as
@@ -22,6 +36,14 @@ def run_import(_job_id: int, progress: Progress) -> None:
     user = progress.job.created_by
     with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
         imports.run(params=progress.job.params, progress=progress)
+
+
+@jobs.handles(benefit_stock.JOB_KIND)
+def run_benefit_codes(_job_id: int, progress: Progress) -> None:
+    """Take the job's file of codes into stock on behalf of whoever asked for it."""
+    user = progress.job.created_by
+    with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
+        benefit_stock.run(params=progress.job.params, progress=progress)
 
 
 @jobs.handles(exports.KIND)
@@ -66,3 +88,48 @@ def run_nightly_points_liability(**_: Any) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def warn_of_expiring_points(**_: Any) -> None:
     points_warnings.warn(now=clock.now())
+
+
+def lapse_claims(**_: Any) -> None:
+    benefit_due.lapse(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def tell_of_low_stock(**_: Any) -> None:
+    benefit_due.tell_of_low_stock(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def give_birthday_gifts(**_: Any) -> None:
+    """Until everybody was looked at; what a worker that dies leaves is done an hour later."""
+    now = clock.now()
+    for benefit_id in benefit_due.birthday_benefits(now=now):
+        last: int | None = 0
+        while last is not None:
+            _given, last = benefit_due.give_birthday_gifts(benefit_id=benefit_id, after=last, now=now)
+
+
+@jobs.handles(tier_schemes.KIND)
+def run_tiers(_job_id: int, progress: Progress) -> None:
+    """Look at everybody after the ladder has changed."""
+    changed = tiers.evaluate_everyone(
+        now=clock.now(), report=lambda done, total: progress.report(done=done, total=total)
+    )
+    progress.report(counts={"changed": changed})
+    progress.finish_with(result_url=reverse("tier_list"))
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def sweep_tiers(**_: Any) -> None:
+    now = clock.now()
+    tier_schemes.take_effect(now=now, actor=SYSTEM)
+    memberships.sweep(now=now)
+    while tiers.evaluate_due(now=now) >= 1_000:
+        pass
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def run_nightly_tiers(**_: Any) -> None:
+    now = clock.now()
+    tiers.evaluate_everyone(now=now)
+    tier_days.count(now=now)

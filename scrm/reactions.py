@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from members.operations import tiers
 from scrm.common.reactions import Reaction, Redefinition
 from tags.operations import watches
 
 REACTIONS: list[Reaction] = [
+    tiers.react,
     watches.react,
 ]
 REDEFINITIONS: list[Redefinition] = [

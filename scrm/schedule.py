@@ -28,6 +28,12 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "members.tasks.warn_of_expiring_points",
         "schedule": crontab(hour="1", minute="0"),
     },
+    # Tiers end, are kept or lost, notices go out; paid memberships end.
+    "sweep-tiers": {"task": "members.tasks.sweep_tiers", "schedule": 5.0, "options": {"expires": 15}},
+    "lapse-claims": {"task": "members.tasks.lapse_claims", "schedule": 10.0, "options": {"expires": 30}},
+    "low-benefit-stock": {"task": "members.tasks.tell_of_low_stock", "schedule": 60.0, "options": {"expires": 60}},
+    # Soon after each hour: the first tick of a shop day gives almost all of them.
+    "birthday-gifts": {"task": "members.tasks.give_birthday_gifts", "schedule": crontab(minute="2")},
     "lapse-tags": {"task": "tags.tasks.lapse_tags", "schedule": 30.0},
     # Ten minutes to the hour, so that the last count of a shop day is close to its end.
     "count-tags": {"task": "tags.tasks.count_tags", "schedule": crontab(minute="50")},
@@ -43,6 +49,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "analytics.tasks.run_nightly_model_tags",
         "schedule": crontab(hour="20", minute="0"),
     },
+    # 00:10 in Shanghai, when the day of tiers and of rolling windows has changed.
+    "nightly-tiers": {"task": "members.tasks.run_nightly_tiers", "schedule": crontab(hour="16", minute="10")},
     # 04:30 in Shanghai, after the scores that segments hang on.
     "nightly-segment-sizes": {
         "task": "tags.tasks.run_nightly_segment_sizes",

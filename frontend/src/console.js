@@ -1,4 +1,5 @@
 import htmx from "htmx.org";
+import "./benefits.js";
 import "./bulk-picker.js";
 import "./column-chooser.js";
 import "./condition-builder.js";

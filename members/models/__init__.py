@@ -1,5 +1,6 @@
 from .adjustments import PointsAdjustment
 from .attributes import Attribute
+from .benefits import Benefit, BenefitClaimCode, BenefitCode, BenefitRule, BenefitStore, MemberBenefit, Partner
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
 from .events import Event, EventType
@@ -11,9 +12,15 @@ from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
 from .points_liability import PointsCohort, PointsExpiry, PointsLiability
+from .tiers import Membership, MembershipPlan, MemberTier, Tier, TierDay, TierMove, TierRung, TierScheme
 
 __all__ = [
     "Attribute",
+    "Benefit",
+    "BenefitClaimCode",
+    "BenefitCode",
+    "BenefitRule",
+    "BenefitStore",
     "Consent",
     "ConsentEntry",
     "Event",
@@ -22,11 +29,13 @@ __all__ = [
     "Identity",
     "ImportMapping",
     "Member",
+    "MemberBenefit",
     "MemberSummary",
     "MergeCandidate",
     "Order",
     "OrderLine",
     "OrderNumber",
+    "Partner",
     "PointsAccount",
     "PointsAdjustment",
     "PointsAllocation",
@@ -43,4 +52,12 @@ __all__ = [
     "Source",
     "Staff",
     "Store",
+    "Membership",
+    "MembershipPlan",
+    "MemberTier",
+    "Tier",
+    "TierDay",
+    "TierMove",
+    "TierRung",
+    "TierScheme",
 ]

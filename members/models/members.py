@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, ExtractDay, ExtractMonth, Now
 
 from members.enums import Gender, MemberStatus
 from scrm.common.audit import audited
@@ -51,6 +51,12 @@ class Member(models.Model):
             models.Index(fields=["store", "-id"], name="member_by_store"),
             models.Index(fields=["owner", "-id"], condition=models.Q(owner__isnull=False), name="member_by_owner"),
             models.Index(fields=["city", "-id"], name="member_by_city"),
+            # The day of the year, as conditions compare it: 1231.
+            models.Index(
+                Cast(ExtractMonth("birth_on") * 100 + ExtractDay("birth_on"), models.IntegerField()),
+                condition=models.Q(birth_on__isnull=False),
+                name="member_by_birthday",
+            ),
             models.Index(fields=["name", "id"], name="member_by_name", opclasses=["varchar_pattern_ops", "int8_ops"]),
         ]
 

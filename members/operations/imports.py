@@ -153,7 +153,7 @@ class _Run:
         self.limits = queries.limits()
         self.counts: dict[str, int] = dict(progress.job.counts)
         self.done: int = progress.checkpoint.get("rows", 0)
-        self.errors = _ErrorFile(f"{params['file']}-errors.csv", progress.checkpoint.get("error_bytes", 0))
+        self.errors = ErrorFile(f"{params['file']}-errors.csv", progress.checkpoint.get("error_bytes", 0))
 
     def go(self) -> None:
         """Survey the file, then take it batch by batch."""
@@ -242,7 +242,7 @@ def _add(counts: dict[str, int], name: str, number: int) -> None:
     counts[name] = counts.get(name, 0) + number
 
 
-class _ErrorFile:
+class ErrorFile:
     """The rows that were not taken, as CSV for a spreadsheet: where, why, and the row as it was.
 
     What was written after the last commit is cut off when an import goes on or ends.

@@ -1,11 +1,12 @@
 """Giving rewards, and taking them back: for finished tasks, check-ins, tier upgrades.
 
-Points are booked in the ledger; what another part fulfils is written as a grant. Everything that one occasion gives
-carries its `source`, by which it is taken back.
+Points are booked in the ledger, benefits are given as claims; what another part fulfils is written as a grant.
+Everything that one occasion gives carries its `source`, by which it is taken back.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +15,15 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from members.models import PointsCurrency
-from members.operations import columns, points, summaries
+from members.enums import BenefitKind, ClaimSource
+from members.models import Benefit, PointsCurrency
+from members.operations import benefits, columns, points, summaries
 from members.rules import rewards as rules
 from members.rules.rewards import Reward
 from scrm.common.errors import Invalid
 from scrm.common.transactions import atomic
+
+logger = logging.getLogger(__name__)
 
 _WORDS = {
     "not_a_list": lambda: _("Rewards are a list."),
@@ -31,6 +35,8 @@ _WORDS = {
     "bad_key": lambda: _("1 to 64 characters are needed."),
     "out_of_range": lambda: _("The number is out of range."),
     "unknown_currency": lambda: _("There is no such kind of points."),
+    "unknown_benefit": lambda: _("There is no such benefit."),
+    "not_claimable": lambda: _("It cannot be given: nobody has to claim it."),
 }
 
 
@@ -56,6 +62,12 @@ def read(listed: Any, *, field: str = "rewards") -> tuple[Reward, ...]:
         for place, reward in enumerate(found):
             if isinstance(reward, rules.Points) and reward.currency not in known:
                 raise rules.BadReward("unknown_currency", place, "currency")
+            if isinstance(reward, rules.Benefit):
+                benefit = Benefit.objects.filter(key=reward.key).first()
+                if benefit is None:
+                    raise rules.BadReward("unknown_benefit", place, "key")
+                if not benefit.claimed_first or benefit.kind == BenefitKind.POINTS_MULTIPLIER:
+                    raise rules.BadReward("not_claimable", place, "key")
     except rules.BadReward as error:
         where = f"{field}[{error.place}]" + (f".{error.field}" if error.field else "")
         raise Invalid(_WORDS[error.code](), code=error.code, field=where) from error
@@ -71,12 +83,13 @@ def give(*, gifts: Sequence[Gift], now: datetime) -> None:
         for (currency, reason), rounds in _points(gifts).items():
             for credits in rounds:
                 points.earn_many(currency=currency, credits=credits, reason=reason, now=now)
+        _benefits(gifts, now)
         _grant(gifts, now)
 
 
 def take_back(*, member_id: int, source: str, reason: str, now: datetime) -> None:
     """Take back what a source gave: points as their currency's policy says, grants that are open are cancelled, those
-    given are recalled. Twice changes nothing.
+    given are recalled, unused claims of benefits are voided. Twice changes nothing.
     """
     with atomic(), connection.cursor() as cursor:
         summaries.hold([member_id])
@@ -98,6 +111,7 @@ def take_back(*, member_id: int, source: str, reason: str, now: datetime) -> Non
                     member_id=member_id, currency=currency, source=source, amount=left,
                     reference=f"{source}:back:{earned}", reason=reason, now=now,
                 )  # fmt: skip
+        benefits.take_away(member_id=member_id, given_for=source, reason=reason, now=now)
         cursor.execute(
             """
             UPDATE members_grant
@@ -124,6 +138,25 @@ def _points(gifts: Sequence[Gift]) -> dict[tuple[str, str], list[list[points.Cre
                     points.Credit(gift.member_id, reward.amount, f"{gift.reference}#{place}", gift.source)
                 )
     return found
+
+
+def _benefits(gifts: Sequence[Gift], now: datetime) -> None:
+    """Claims of benefits, beside their quotas; each of a quantity under a reference of its own."""
+    items: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    for gift in gifts:
+        for place, reward in enumerate(gift.rewards):
+            if isinstance(reward, rules.Benefit):
+                items.setdefault((reward.key, gift.source, gift.reason), []).extend(
+                    (gift.member_id, f"{gift.reference}#{place}.{number}") for number in range(1, reward.quantity + 1)
+                )
+    for (key, source, reason), wanted in sorted(items.items()):
+        answers = benefits.issue_many(
+            benefit_key=key, items=wanted, reason=reason, source=ClaimSource.REWARD.value, given_for=source, now=now
+        )  # fmt: skip
+        missing = sum(answer.outcome == "out_of_codes" for answer in answers)
+        if missing:
+            # Facts land all the same; administrators were told when the stock ran low.
+            logger.warning("%s rewards of benefit %s were not given: there is no code left", missing, key)
 
 
 def _grant(gifts: Sequence[Gift], now: datetime) -> None:

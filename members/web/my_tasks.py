@@ -28,9 +28,7 @@ def my_tasks(request: HttpRequest, mine: Mine) -> HttpResponse:
     month = (
         None
         if calendar is None
-        else checkins.month(
-            member=mine.member, calendar=calendar, first=clock.shop_date(now).replace(day=1), now=now
-        )
+        else checkins.month(member=mine.member, calendar=calendar, first=clock.shop_date(now).replace(day=1), now=now)
     )
     steps = [step for step in tasks.for_member(member_id=mine.member.pk, now=now) if step.fits]
     order = (Standing.CLAIMABLE, Standing.OPEN, Standing.LOCKED, Standing.DONE)

@@ -1,4 +1,4 @@
-"""What members add to other pages: their points beside their timeline, and what the palette finds."""
+"""What members add to other pages: panels of their own page, and what the palette finds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from members.queries import criteria, directory, points, points_lots
+from members.web import benefit_panel
 from scrm.common import clock, palette, panels
 from scrm.common.access import Actor, ConsoleRequest, Permission
 from scrm.common.palette import Entry
@@ -69,3 +70,4 @@ def find_points_pages(actor: Actor, query: str) -> list[Entry]:
 panels.register("member", "points", _points_of_member)
 palette.register(find_members)
 palette.register(find_points_pages)
+panels.register("member", "benefits", benefit_panel.show)

@@ -123,6 +123,21 @@ LOOKS: dict[str, Look] = {
     "points.expiring": Look(icon="hourglass", tone="amber", tell=_expiring),
     "consent.granted": Look(icon="shield-check", tone="green", tell=_consent),
     "consent.withdrawn": Look(icon="shield-off", tone="red", tell=_consent),
+    "benefit.claimed": Look(icon="gift", tone="amber", tell=_of("benefit")),
+    "benefit.redeemed": Look(icon="gift", tone="green", tell=_of("benefit")),
+    "benefit.returned": Look(icon="gift", tone="red", tell=_of("benefit")),
+    "benefit.voided": Look(icon="gift-off", tell=_of("benefit")),
+    "benefit.expired": Look(icon="gift-off", tell=_of("benefit")),
+    "tier.upgraded": Look(icon="medal", tone="jade", tell=_change()),
+    "tier.downgraded": Look(icon="medal", tone="amber", tell=_change()),
+    "tier.retained": Look(icon="medal", tone="jade", tell=_of("after")),
+    "tier.expiring": Look(icon="medal", tone="amber", tell=_of("tier")),
+    "membership.started": Look(icon="crown", tone="violet", tell=_of("plan")),
+    "membership.renewed": Look(icon="crown", tone="violet", tell=_of("plan")),
+    "membership.renewal_due": Look(icon="crown", tone="amber", tell=_of("plan")),
+    "membership.expiring": Look(icon="crown", tone="amber", tell=_of("plan")),
+    "membership.ended": Look(icon="crown", tell=_of("plan")),
+    "membership.refunded": Look(icon="crown", tone="red", tell=_of("plan")),
 }
 
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from members.web import attributes, event_types, member_list, member_pages, my_benefits, my_pages, my_tasks, organisation_pages
+from members.web import (
+    attributes,
+    event_types,
+    member_list,
+    member_pages,
+    membership_plans,
+    my_benefits,
+    my_pages,
+    my_tasks,
+    organisation_pages,
+    tier_members,
+    tiers,
+)
 
 urlpatterns = [
     path("", include("members.web.import_urls")),
@@ -19,6 +31,7 @@ urlpatterns = [
     path("my/<str:token>/check-in/", my_tasks.my_check_in, name="my_check_in"),
     path("my/<str:token>/check-in/make-up/", my_tasks.my_make_up, name="my_make_up"),
     path("", include("members.web.points_urls")),
+    path("", include("members.web.benefit_urls")),
     path("members/", member_list.member_list, name="member_list"),
     path("members/count/", member_list.member_count, name="member_count"),
     path("members/filters/", member_list.member_filters, name="member_filters"),
@@ -32,6 +45,16 @@ urlpatterns = [
         member_pages.member_reveal,
         name="member_reveal",
     ),
+    path("members/<int:member_id>/tier/", tier_members.member_tier, name="member_tier"),
+    path("members/<int:member_id>/tier/set/", tier_members.member_tier_set, name="member_tier_set"),
+    path("members/<int:member_id>/memberships/", tier_members.member_membership, name="member_membership"),
+    path("tiers/", tiers.tier_list, name="tier_list"),
+    path("tiers/edit/", tiers.tier_edit, name="tier_edit"),
+    path("tiers/rows/", tiers.tier_rows, name="tier_rows"),
+    path("tiers/preview/", tiers.tier_preview_part, name="tier_preview"),
+    path("memberships/", membership_plans.plan_list, name="plan_list"),
+    path("memberships/new/", membership_plans.plan_new, name="plan_new"),
+    path("memberships/<str:key>/", membership_plans.plan_edit, name="plan_edit"),
     path("attributes/", attributes.attribute_list, name="attribute_list"),
     path("attributes/new/", attributes.attribute_new, name="attribute_new"),
     path("attributes/<int:attribute_id>/", attributes.attribute_edit, name="attribute_edit"),

@@ -29,6 +29,8 @@ class Oracle:
     trees: dict[int, Any] = field(default_factory=dict)  # of dynamic segments
     attributes: dict[str, str] = field(default_factory=dict)  # key → type
     default_model: int | None = None
+    ladder: list[tuple[int, int]] = field(default_factory=list)  # tier and threshold, from the lowest
+    tier_window: str = "lifetime"  # "calendar" is of a year, "rolling" of twelve months
 
     def holds(self, tree: Any, person: Record, as_of: datetime) -> bool:
         if "all" in tree:
@@ -169,6 +171,14 @@ class Oracle:
                 return self.event(what[0] if what else "done", person, narrow, window, as_of)
             case ["message", what]:
                 return self.message(what, person, narrow, window, as_of)
+            case ["tier", *what]:
+                return self.tier(what[0] if what else "", person)
+            case ["growth", what]:
+                return self.growth(what, person, as_of)
+            case ["membership", "plan"]:
+                return "set", {plan for plan, start, end in person["plans"] if start <= as_of < end}
+            case ["benefit", what]:
+                return self.benefit(what, person, narrow, window, as_of)
             case ["tag" | "tag_group" as what]:
                 held = {tag for tag, row in person["tags"].items() if valid(row, as_of)}
                 return "set", held if what == "tag" else {self.groups[tag] for tag in held}
@@ -326,6 +336,40 @@ class Oracle:
                 return "decimal", rounded(sum(weights))
         raise LookupError(what)
 
+    def tier(self, what: str, person: Record) -> tuple[str, Any]:
+        row = person["tier"]
+        if what in ("since", "expires_at"):
+            return "datetime", row and row[what]
+        tier = row["tier"] if row else self.ladder[0][0]
+        return ("enum", tier) if not what else ("integer", [pk for pk, _ in self.ladder].index(tier) + 1)
+
+    def growth(self, what: str, person: Record, as_of: datetime) -> tuple[str, Any]:
+        """What was earned in the window that ends now, and has not expired."""
+        today, joined = self.today(as_of), self.today(person["joined_at"])
+        match self.tier_window:
+            case "calendar":
+                first = today.replace(month=1, day=1)
+            case "rolling":
+                first = shifted_day(today, 12, "month", -1) + timedelta(days=1)
+            case "anniversary":
+                years = [
+                    shifted_day(joined, 12 * number, "month", 1) for number in range(0, today.year - joined.year + 1)
+                ]
+                first = max((day for day in years if day <= today), default=joined)
+            case _:
+                first = date(1900, 1, 1)
+        found = sum(
+            lot["amount"]
+            for lot in person["growth"]
+            if self.start(first) <= lot["at"] <= as_of
+            and lot["active_at"] <= as_of
+            and (lot["expires_at"] is None or lot["expires_at"] > as_of)
+        )
+        if what == "value":
+            return "integer", found
+        level = self.tier("level", person)[1]
+        return "integer", max(self.ladder[level][1] - found, 0) if level < len(self.ladder) else None
+
     def steps(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> bool:
         n, unit = duration(narrow["within"])
         within = timedelta(hours=n * {"hour": 1, "day": 24, "week": 168}[unit])
@@ -359,6 +403,20 @@ class Oracle:
                 if order["counts"] and fulfils({"amount": order["net"], "properties": {}}, step.get("where"))
             ]
         return found
+
+    def benefit(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> tuple[str, Any]:
+        claims = [row for row in person["claims"] if "benefit" not in narrow or row["benefit"] in narrow["benefit"]]
+        if what == "claimed":
+            rows = [row for row in claims if row["state"] != "voided"]
+            return "integer", sum(self.inside(window, row["claimed_at"], as_of) for row in rows)
+        if what == "redeemed":
+            rows = [row for row in claims if row["state"] == "redeemed"]
+            return "integer", sum(self.inside(window, row["redeemed_at"], as_of) for row in rows)
+        ends = [row["expires_at"] for row in claims if row["state"] == "claimed"]
+        unused = [at for at in ends if at is None or at > as_of]
+        if what == "unused":
+            return "integer", len(unused)
+        return "datetime", min((at for at in unused if at is not None), default=None)
 
     def message(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> tuple[str, Any]:
         state = narrow.get("state", "sent")

@@ -1,0 +1,53 @@
+"""The demo brand's benefits: in use, with a partner, its codes, and claims of some members."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+
+from django.db import connection
+
+from members.operations import benefit_catalogue, benefit_due, benefit_stock, benefit_uses, benefits
+from members.operations.benefit_catalogue import Content, RuleIn
+from members.operations.benefit_stock import CodeIn
+from members.queries import benefit_tiers
+from members.rules.demo.benefits import BENEFITS, CODES, FOR_UPPER_TIERS, PARTNER
+from scrm.common.errors import Conflict
+
+_CLAIMERS = 60
+
+
+def load(*, seed: int, now: datetime) -> None:
+    """Make the benefits, give this month's birthday gifts, and let some members claim and use."""
+    partner = benefit_catalogue.save_partner(partner_id=None, **PARTNER)
+    ladder = list(benefit_tiers.names())
+    upper = ladder[len(ladder) // 2 :]
+    made = {}
+    for key, kind, values, quota, period in BENEFITS:
+        content = Content(
+            **values,
+            partner_id=partner.pk if kind == "partner_code" else None,
+            rules=[RuleIn(tier, quota, period) for tier in (upper if key in FOR_UPPER_TIERS and upper else [""])],
+        )
+        made[key] = benefit_catalogue.create(key=key, kind=kind, content=content)
+        benefit_catalogue.activate(benefit_id=made[key].pk, now=now)
+    chance = random.Random(seed)  # noqa: S311  # a demo, the same each time
+    codes = [CodeIn(f"COFFEE-{chance.randrange(36**8):08X}-{number:03d}") for number in range(CODES)]
+    benefit_stock.add(benefit_id=made["partner-coffee"].pk, codes=codes, batch="demo", now=now)
+    benefit_due.give_birthday_gifts(benefit_id=made["birthday-tea"].pk, now=now)
+    for place, member_id in enumerate(_members(_CLAIMERS)):
+        for key in ("tea-tasting", "partner-coffee"):
+            try:
+                claim = benefits.claim(member_id=member_id, benefit_key=key, reference=f"demo:{key}", now=now).claim
+            except Conflict:
+                continue  # not everybody is entitled
+            if key == "tea-tasting" and place % 2:
+                benefit_uses.redeem(member_id=member_id, claim_id=claim.pk, reference=f"demo:{claim.pk}", now=now)
+        if place % 3 == 0:
+            benefits.use(member_id=member_id, benefit_key="free-shipping", reference="demo", now=now)
+
+
+def _members(count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM members_member WHERE status = 'active' ORDER BY id LIMIT %s", [count])
+        return [row[0] for row in cursor.fetchall()]
