@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from members.operations import earning
 from scrm.common.reactions import Reaction
 from tags.operations import watches
 
 REACTIONS: list[Reaction] = [
+    earning.react,
     watches.react,
 ]

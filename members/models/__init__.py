@@ -1,6 +1,7 @@
 from .attributes import Attribute
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
+from .earning import EarningBudget, EarningPeriod, EarningRule, EarningRuleVersion, EarningTrial, PointsEarning
 from .events import Event, EventType
 from .grants import Grant
 from .identities import Identity, MergeCandidate
@@ -14,6 +15,11 @@ __all__ = [
     "Attribute",
     "Consent",
     "ConsentEntry",
+    "EarningBudget",
+    "EarningPeriod",
+    "EarningRule",
+    "EarningRuleVersion",
+    "EarningTrial",
     "Event",
     "EventType",
     "Grant",
@@ -28,6 +34,7 @@ __all__ = [
     "PointsAccount",
     "PointsAllocation",
     "PointsCurrency",
+    "PointsEarning",
     "PointsEntry",
     "PointsHold",
     "PointsLot",
