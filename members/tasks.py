@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import exports, imports, points_due
+from members.operations import earning_backfill, earning_trials, exports, imports, points_due
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.jobs import Progress
@@ -31,6 +31,18 @@ def run_member_export(_job_id: int, progress: Progress) -> None:
     with acting_as(actor):
         exports.write(actor=actor, job=progress.job, progress=progress)
     progress.finish_with(result_url=reverse("member_export_file", args=[progress.job.pk]))
+
+
+@jobs.handles(earning_backfill.KIND)
+def run_earning_backfill(_job_id: int, progress: Progress) -> None:
+    """Give past orders their points, as whoever let the rule count."""
+    with acting_as(scopes.actor_of(progress.job.created_by)) if progress.job.created_by else nullcontext():
+        earning_backfill.run(progress=progress)
+
+
+@jobs.handles(earning_trials.KIND)
+def run_earning_trial(_job_id: int, progress: Progress) -> None:
+    earning_trials.run(progress=progress)
 
 
 @shared_task(queue=Queues.DEFAULT.value)

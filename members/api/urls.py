@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from members.api import attributes, consents, facts, members
+from members.api import attributes, consents, earning, facts, members
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -21,4 +21,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # The brand's own fields of a profile.
     path("attributes", attributes.AttributeListView.as_view(), name="api_attribute_list"),
     path("attributes/<int:attribute_id>", attributes.AttributeView.as_view(), name="api_attribute"),
+    # What earns points, and why an order earned what it did.
+    path("earning/rules", earning.EarningRuleListView.as_view(), name="api_earning_rule_list"),
+    path("earning/rules/<int:rule_id>", earning.EarningRuleView.as_view(), name="api_earning_rule"),
+    path(
+        "earning/rules/<int:rule_id>/activate", earning.EarningRuleActivateView.as_view(), name="api_earning_activate"
+    ),
+    path("earning/rules/<int:rule_id>/pause", earning.EarningRulePauseView.as_view(), name="api_earning_pause"),
+    path("earning/rules/<int:rule_id>/end", earning.EarningRuleEndView.as_view(), name="api_earning_end"),
+    path("earning/rules/<int:rule_id>/trials", earning.EarningTrialListView.as_view(), name="api_earning_trial_list"),
+    path("earning/trials/<int:trial_id>", earning.EarningTrialView.as_view(), name="api_earning_trial"),
+    path("orders/<uuid:order_id>/earning", earning.OrderEarningView.as_view(), name="api_order_earning"),
 ]

@@ -243,7 +243,7 @@ def _line(version: Version, fact: Fact, answer: Answer) -> Line | None:
     elif lines:
         # Every line with its own multipliers; one rounding for all.
         over = definition.points * fact.amount * sum(
-            amount * _factor(definition, [one for one in applied if one.kind not in _LINES or _names(one, sku, category)])
+            amount * _factor(definition, [one for one in applied if _of_line(one, sku, category)])
             for sku, category, amount in lines
         )  # fmt: skip
         under = definition.per * total
@@ -284,6 +284,10 @@ def _factor(definition: Definition, applied: Sequence[Multiplier]) -> int:
 def _matches(definition: Definition, line: tuple[str, str, int]) -> bool:
     sku, category, _ = line
     return not definition.narrowed or sku in definition.products or category in definition.categories
+
+
+def _of_line(one: Multiplier, sku: str, category: str) -> bool:
+    return one.kind not in _LINES or _names(one, sku, category)
 
 
 def _names(one: Multiplier, sku: str, category: str) -> bool:

@@ -1,4 +1,4 @@
-"""The limits of a rule for one member: per shop day, per month, ever. Earlier facts come first, whenever they arrive."""
+"""The limits of a rule for one member: per shop day, per month, ever. Earlier facts come first, in any arrival."""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ def member() -> Member:
     return make_member(phone="+8613800000001")
 
 
-def rule(name: str = "基础积分", *, starts_at: datetime = NOW - timedelta(days=30), trigger: str = "order", **definition: Any):
+def rule(
+    name: str = "基础积分", *, starts_at: datetime = NOW - timedelta(days=30), trigger: str = "order", **definition: Any
+):
     made = earning_rules.create(
         name=name, currency="points", trigger=trigger, definition={"base": {"points": 1}, **definition}, now=starts_at
     )
@@ -41,7 +43,12 @@ def order(member: Member, amount: str, number: str = "A1", *, paid_at: datetime 
 
 
 def land(*items: OrderIn, now: datetime = NOW) -> None:
-    assert {one.status for one in intake.land_orders(items=list(items), now=now)} <= {"accepted", "updated", "duplicate", "ignored"}
+    assert {one.status for one in intake.land_orders(items=list(items), now=now)} <= {
+        "accepted",
+        "updated",
+        "duplicate",
+        "ignored",
+    }
 
 
 def balance(member: Member, currency: str = "points") -> int:
@@ -57,7 +64,13 @@ def test_an_order_earns_what_its_rule_says(member: Member) -> None:
     assert entry.source == earning.source
     assert entry.occurred_at == PAID
     [line] = entry.detail["lines"]
-    assert (line["rule"], line["version"], line["base"], line["rate"], line["points"]) == ("基础积分", 1, 6099, "1/1.00", 60)
+    assert (line["rule"], line["version"], line["base"], line["rate"], line["points"]) == (
+        "基础积分",
+        1,
+        6099,
+        "1/1.00",
+        60,
+    )
 
 
 def test_without_a_rule_nothing_is_kept(member: Member) -> None:
