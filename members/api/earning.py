@@ -248,7 +248,10 @@ class OrderEarningView(ApiView):
                 "currency": one.currency.key, "occurred_at": one.occurred_at, "gross": one.gross,
                 "points": one.points, "booked": one.booked,
                 "lines": [
-                    {"rule_id": line.get("rule_id"), "version": line.get("version"), "points": line["points"], "text": text}
+                    {
+                        "rule_id": line.get("rule_id"), "version": line.get("version"), "points": line["points"],
+                        "text": text,
+                    }
                     for line, text in zip(one.lines, one.sentences, strict=True)
                 ],
             }

@@ -34,7 +34,7 @@ def take(asks: Sequence[Ask]) -> None:
             [columns.integers(rules)],
         )
         cursor.execute(
-            "SELECT rule_id, used FROM members_earningbudget WHERE rule_id = ANY(%s) ORDER BY rule_id FOR NO KEY UPDATE",
+            "SELECT rule_id, used FROM members_earningbudget WHERE rule_id = ANY(%s) ORDER BY 1 FOR NO KEY UPDATE",
             [rules],
         )
         before = dict(cursor.fetchall())

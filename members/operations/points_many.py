@@ -41,7 +41,8 @@ def reverse_many(*, currency: str, reversals: Sequence[Reversal], now: datetime)
             f"""
             SELECT t.member_id, t.source, r.booked
             FROM unnest(%s::bigint[], {columns.TEXTS}, %s::bigint[], {columns.TEXTS}, {columns.TEXTS},
-                        %s::timestamptz[]) WITH ORDINALITY AS t (member_id, source, amount, reference, detail, occurred_at, place)
+                        %s::timestamptz[]) WITH ORDINALITY
+                 AS t (member_id, source, amount, reference, detail, occurred_at, place)
             CROSS JOIN LATERAL points_reverse(t.member_id, %s, t.source, t.amount, t.reference, '', t.detail::jsonb,
                                               t.occurred_at, %s) AS r
             ORDER BY t.place

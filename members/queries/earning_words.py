@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import pgettext
 
 from members.models import EventType, Source, Store
 from members.queries.member_tiers import known_tiers
@@ -224,9 +224,7 @@ def line_sentence(said: Mapping[str, Any]) -> str:
         return _("%(points)s for ¥%(amount)s given back") % {
             "points": said["points"], "amount": money.to_decimal(said["refund"]),
         }  # fmt: skip
-    points, _slash, per = said["rate"].partition("/")
-    how = f"¥{money.to_decimal(said['base'])} × {points}/¥{per}" if per else f"{points}"
-    text = " ".join([f"+{said['points']:,} = {how}", *said["times"]])
+    text = calculation(said)
     if limits := said.get("limits"):
         text += pgettext("before a limit", "; ") + _listed(limit_words(one) for one in limits)
     return _("%(text)s (%(rule)s, version %(number)s)") % {
@@ -234,8 +232,11 @@ def line_sentence(said: Mapping[str, Any]) -> str:
     }  # fmt: skip
 
 
-def members_said(count: int) -> str:
-    return ngettext("%(count)s member", "%(count)s members", count) % {"count": f"{count:,}"}
+def calculation(said: Mapping[str, Any]) -> str:
+    """How the points of a line come about: "+120 = ¥60.00 × 1/¥1.00 × 双倍积分日 ×2"."""
+    points, _slash, per = said["rate"].partition("/")
+    how = f"¥{money.to_decimal(said['base'])} × {points}/¥{per}" if per else points
+    return " ".join([f"+{said['points']:,} = {how}", *said["times"]])
 
 
 def _major(minor: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from members.web import attributes, member_list, member_pages, organisation_pages
+from members.web import attributes, earning, member_list, member_pages, organisation_pages
 
 urlpatterns = [
     path("", include("members.web.import_urls")),
@@ -21,6 +21,14 @@ urlpatterns = [
         member_pages.member_reveal,
         name="member_reveal",
     ),
+    path("earning/", earning.earning_list, name="earning_list"),
+    path("earning/new/", earning.earning_new, name="earning_new"),
+    path("earning/preview/", earning.earning_preview, name="earning_preview"),
+    path("earning/<int:rule_id>/", earning.earning_detail, name="earning_detail"),
+    path("earning/<int:rule_id>/edit/", earning.earning_edit, name="earning_edit"),
+    path("earning/<int:rule_id>/<slug:act>/", earning.earning_act, name="earning_act"),
+    path("earning/trials/<int:trial_id>/", earning.earning_trial, name="earning_trial"),
+    path("earning/orders/<uuid:order_id>/", earning.earning_order, name="earning_order"),
     path("attributes/", attributes.attribute_list, name="attribute_list"),
     path("attributes/new/", attributes.attribute_new, name="attribute_new"),
     path("attributes/<int:attribute_id>/", attributes.attribute_edit, name="attribute_edit"),

@@ -40,7 +40,9 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
     ),
     (
         _("Membership"),
-        [],
+        [
+            Item(_("Earning rules"), "earning_list", icon="coin-yuan", permission=Permission.LOYALTY_VIEW),
+        ],
     ),
     (
         _("Insight"),
