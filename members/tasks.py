@@ -9,8 +9,10 @@ from celery import shared_task
 from django.urls import reverse
 
 from members.operations import earning_backfill, earning_trials, exports, imports, points_due
+from members.operations import exports, imports, memberships, points_due, tier_days, tier_schemes, tiers
 from members.queries import scopes
 from scrm.common import clock, jobs
+from scrm.common.access import SYSTEM
 from scrm.common.jobs import Progress
 from scrm.common.queues import Queues
 from scrm.common.transactions import acting_as
@@ -53,3 +55,29 @@ def remove_old_import_files(**_: Any) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def book_due_points(**_: Any) -> None:
     points_due.book_due(now=clock.now())
+
+
+@jobs.handles(tier_schemes.KIND)
+def run_tiers(_job_id: int, progress: Progress) -> None:
+    """Look at everybody after the ladder has changed."""
+    changed = tiers.evaluate_everyone(
+        now=clock.now(), report=lambda done, total: progress.report(done=done, total=total)
+    )
+    progress.report(counts={"changed": changed})
+    progress.finish_with(result_url=reverse("tier_list"))
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def sweep_tiers(**_: Any) -> None:
+    now = clock.now()
+    tier_schemes.take_effect(now=now, actor=SYSTEM)
+    memberships.sweep(now=now)
+    while tiers.evaluate_due(now=now) >= 1_000:
+        pass
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def run_nightly_tiers(**_: Any) -> None:
+    now = clock.now()
+    tiers.evaluate_everyone(now=now)
+    tier_days.count(now=now)

@@ -18,6 +18,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep-watches": {"task": "tags.tasks.sweep_watches", "schedule": 1.0},
     # Lots become available or expire, holds time out; balances are right at read time without it.
     "book-due-points": {"task": "members.tasks.book_due_points", "schedule": 2.0, "options": {"expires": 10}},
+    # Tiers end, are kept or lost, notices go out; paid memberships end.
+    "sweep-tiers": {"task": "members.tasks.sweep_tiers", "schedule": 5.0, "options": {"expires": 15}},
     "lapse-tags": {"task": "tags.tasks.lapse_tags", "schedule": 30.0},
     # Ten minutes to the hour, so that the last count of a shop day is close to its end.
     "count-tags": {"task": "tags.tasks.count_tags", "schedule": crontab(minute="50")},
@@ -33,6 +35,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "analytics.tasks.run_nightly_model_tags",
         "schedule": crontab(hour="20", minute="0"),
     },
+    # 00:10 in Shanghai, when the day of tiers and of rolling windows has changed.
+    "nightly-tiers": {"task": "members.tasks.run_nightly_tiers", "schedule": crontab(hour="16", minute="10")},
     # 04:30 in Shanghai, after the scores that segments hang on.
     "nightly-segment-sizes": {
         "task": "tags.tasks.run_nightly_segment_sizes",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from members.api import attributes, consents, earning, facts, members
+from members.api import attributes, consents, facts, members, memberships, tiers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.
@@ -32,4 +33,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("earning/rules/<int:rule_id>/trials", earning.EarningTrialListView.as_view(), name="api_earning_trial_list"),
     path("earning/trials/<int:trial_id>", earning.EarningTrialView.as_view(), name="api_earning_trial"),
     path("orders/<uuid:order_id>/earning", earning.OrderEarningView.as_view(), name="api_order_earning"),
+    # The membership ladder, tiers of members, paid memberships.
+    path("tiers", tiers.LadderView.as_view(), name="api_tiers"),
+    path("tiers/versions", tiers.LadderVersionsView.as_view(), name="api_tier_versions"),
+    path("tiers/preview", tiers.LadderPreviewView.as_view(), name="api_tier_preview"),
+    path("members/<int:member_id>/tier", tiers.MemberTierView.as_view(), name="api_member_tier"),
+    path("members/<int:member_id>/tier/history", tiers.MemberTierHistoryView.as_view(), name="api_member_tier_history"),
+    path("members/<int:member_id>/tier/replay", tiers.MemberTierReplayView.as_view(), name="api_member_tier_replay"),
+    path("membership-plans", memberships.PlanListView.as_view(), name="api_membership_plans"),
+    path("membership-plans/<str:key>", memberships.PlanView.as_view(), name="api_membership_plan"),
+    path("members/<int:member_id>/memberships", memberships.MembershipListView.as_view(), name="api_memberships"),
+    path(
+        "members/<int:member_id>/memberships/refund",
+        memberships.MembershipRefundView.as_view(),
+        name="api_membership_refund",
+    ),
+    path(
+        "members/<int:member_id>/memberships/auto-renew",
+        memberships.MembershipRenewalView.as_view(),
+        name="api_membership_auto_renew",
+    ),
 ]

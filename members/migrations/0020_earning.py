@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('common', '0003_bitmaps'),
-        ('members', '0011_grants'),
+        ('members', '0031_tiers_bitmaps'),
     ]
 
     operations = [

@@ -10,6 +10,7 @@ from .members import Member, MemberSummary
 from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
+from .tiers import Membership, MembershipPlan, MemberTier, Tier, TierDay, TierMove, TierRung, TierScheme
 
 __all__ = [
     "Attribute",
@@ -44,4 +45,12 @@ __all__ = [
     "Source",
     "Staff",
     "Store",
+    "Membership",
+    "MembershipPlan",
+    "MemberTier",
+    "Tier",
+    "TierDay",
+    "TierMove",
+    "TierRung",
+    "TierScheme",
 ]

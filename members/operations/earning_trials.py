@@ -107,7 +107,7 @@ def replay(*, trial: EarningTrial, progress: Progress, now: datetime) -> Tally:
         ):  # fmt: skip
             facts.setdefault(fact.member_id, []).append(fact)
         answers = earning_facts.answers(list(asked.values()), facts, as_of=now)
-        tiers = tier_of(facts)
+        tiers = tier_of(facts, now=now)
         for member_id, of_member in facts.items():
             of_member.sort(key=lambda fact: (fact.at, fact.source))
             mine: dict[int, Answer] = {

@@ -137,6 +137,7 @@ def _columns() -> list[tuple[str, Callable[[Member], Any]]]:
         (_("City"), lambda row: row.city),
         (_("Store"), lambda row: row.store.name if row.store else ""),
         (_("Owner"), lambda row: row.owner.name if row.owner else ""),
+        (_("Tier"), lambda row: _badges(row, "tier")),
         (_("Lifecycle stage"), lambda row: _badges(row, "stage")),
         (_("RFM class"), lambda row: _badges(row, "rfm")),
         (_("Tags"), lambda row: _badges(row, "tags")),

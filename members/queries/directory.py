@@ -19,6 +19,7 @@ from members.enums import MemberStatus
 from members.models import Member
 from members.queries import criteria as criteria  # registers the filters of members themselves
 from members.queries import scopes
+from members.queries import tier_list as tier_list  # registers theirs
 from scrm.common import clock, pagination, panels
 from scrm.common.access import Actor
 from scrm.common.errors import Invalid

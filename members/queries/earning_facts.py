@@ -166,7 +166,7 @@ def answers(
             [*(value for column in flat for value in column.params), listed],
         )
         rows = cursor.fetchall()
-    tiers = tier_of(listed) if any(_looks_at_tiers(one) for one in asked) else {}
+    tiers = tier_of(listed, now=as_of) if any(_looks_at_tiers(one) for one in asked) else {}
     found: dict[int, dict[int, Answer]] = {one.version.id: {} for one in asked}
     for member_id, month, day, *values in rows:
         birth = (month, day) if month else None

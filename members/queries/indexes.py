@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from members.enums import Channel, ConsentState, MemberStatus, Purpose
 from members.models import Store
+from members.queries import tier_schemes
 from members.queries.consents import ADDRESS_KINDS
 from scrm.common.access import Actor, DataScope
 from scrm.common.bitmaps import operators
@@ -58,6 +59,16 @@ register(
         "members_consent",
         "member_id",
         (Column("answer", "t.channel || ':' || t.purpose || ':' || t.state", Kind.TEXT),),
+    ),
+    Family(
+        "tier",
+        "members_membertier",
+        "member_id",
+        (
+            Column("tier", "t.tier_id", Kind.WHOLE),
+            Column("since", operators.instant_sql("t.since"), Kind.NUMBER),
+            Column("expires", operators.instant_sql("t.expires_at"), Kind.NUMBER),
+        ),
     ),
 )
 
@@ -156,6 +167,30 @@ def _consented(channel: Channel) -> Answer:
     return answer
 
 
+def _tier(leaf: Leaf, context: Context) -> Plan | None:
+    """Who has no row has the lowest tier; while there is no ladder SQL answers that nobody has any."""
+    base = tier_schemes.base_id(context.as_of)
+    if base is None or leaf.op in ("set", "not_set"):
+        return None
+    return by_value("tier", "tier", absent=base)(leaf, context)
+
+
+def _level(leaf: Leaf, context: Context) -> Plan | None:
+    """The tiers whose level passes."""
+    base = tier_schemes.base_id(context.as_of)
+    ranges = None if leaf.op in ("set", "not_set") else operators.number_ranges(leaf.op, leaf.value)
+    if base is None or ranges is None:
+        return None
+    passing = frozenset(
+        pk
+        for pk, tier in tier_schemes.tiers().items()
+        if any((low is None or low <= tier.level) and (high is None or tier.level < high) for low, high in ranges)
+    )
+    if base in passing:
+        return Without((Having("tier", "", "tier", lambda value: value not in passing),))
+    return Having("tier", "", "tier", lambda value: value in passing)
+
+
 for _key in ("gender", "city", "province", "country", "store", "owner", "source"):
     index(_key, by_value("profile", _key))
 index("region", _region)
@@ -167,6 +202,10 @@ index("order.sum", by_number("order", "net", absent=0))
 index("order.average", by_number("order", "average", scale=2))
 index("order.first_at", by_instant("order", "first"))
 index("order.last_at", by_instant("order", "last"))
+index("tier", _tier)
+index("tier.level", _level)
+index("tier.since", by_instant("tier", "since"))
+index("tier.expires_at", by_instant("tier", "expires"))
 index("identity", _identity)
 for _channel in Channel:
     index(f"consent.{_channel.value}", _consented(_channel))

@@ -29,6 +29,7 @@ from scrm.common.pagination import Page
 PAGE_SIZE = 50
 COLUMNS = [
     ("place", gettext_lazy("City and store")),
+    ("tier", gettext_lazy("Tier")),
     ("stage", gettext_lazy("Stage and class")),
     ("tags", gettext_lazy("Tags")),
     ("orders", gettext_lazy("Orders")),
@@ -38,7 +39,7 @@ COLUMNS = [
     ("owner", gettext_lazy("Owner")),
 ]
 # Offered beside the search field; the others are in the panel.
-QUICK = ("stage", "rfm_class", "city")
+QUICK = ("tier", "stage", "rfm_class", "city")
 
 
 @page(allow=Permission.MEMBERS_VIEW)

@@ -85,7 +85,7 @@ def _profile(request: ConsoleRequest, member: Member, tab: str) -> dict[str, Any
         "summary": summary,
         "average": summary.net_amount // summary.order_count if summary.order_count else None,
         "age": _age(member),
-        "badges": [*(shown.get("stage") or ()), *(shown.get("rfm") or ())],
+        "badges": [*(shown.get("tier") or ()), *(shown.get("stage") or ()), *(shown.get("rfm") or ())],
         "identities": profiles.known_as(member.pk),
         "consents": _consent_rows(member.pk),
         "consent_history": consents.history(member.pk) if tab == "consent" else [],

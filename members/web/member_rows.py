@@ -43,6 +43,7 @@ def _values(member: Any) -> dict[str, Any]:
         "city": member.city or display.MISSING,
         "store": format_html('<small class="sub">{}</small>', member.store.name) if member.store else "",
         "stage": _badges([*(shown.get("stage") or ()), *(shown.get("rfm") or ())]),
+        "tier": _badges(shown.get("tier") or ()),
         "tags": _badges(_fewer(shown.get("tags") or ())),
         "orders": display.integer(summary.order_count if summary else 0),
         "net": display.money(summary.net_amount if summary else 0),

@@ -123,6 +123,18 @@ LOOKS: dict[str, Look] = {
     ),
     "aipl.changed": Look(gettext_lazy("AIPL stage changed"), icon="recycle", tone="jade", tell=_change(_stages)),
     "rfm.changed": Look(gettext_lazy("RFM class changed"), icon="grid-dots", tone="violet", tell=_change()),
+    "tier.upgraded": Look(gettext_lazy("Tier upgraded"), icon="medal", tone="jade", tell=_change()),
+    "tier.downgraded": Look(gettext_lazy("Tier downgraded"), icon="medal", tone="amber", tell=_change()),
+    "tier.retained": Look(gettext_lazy("Tier kept"), icon="medal", tone="jade", tell=_of("after")),
+    "tier.expiring": Look(gettext_lazy("Was told that the tier expires"), icon="medal", tone="amber", tell=_of("tier")),
+    "membership.started": Look(gettext_lazy("Bought a membership"), icon="crown", tone="violet", tell=_of("plan")),
+    "membership.renewed": Look(gettext_lazy("Renewed a membership"), icon="crown", tone="violet", tell=_of("plan")),
+    "membership.renewal_due": Look(
+        gettext_lazy("Membership is to be renewed"), icon="crown", tone="amber", tell=_of("plan")
+    ),
+    "membership.expiring": Look(gettext_lazy("Membership ends soon"), icon="crown", tone="amber", tell=_of("plan")),
+    "membership.ended": Look(gettext_lazy("Membership ended"), icon="crown", tell=_of("plan")),
+    "membership.refunded": Look(gettext_lazy("Membership refunded"), icon="crown", tone="red", tell=_of("plan")),
     "consent.granted": Look(gettext_lazy("Consent given"), icon="shield-check", tone="green", tell=_consent),
     "consent.withdrawn": Look(gettext_lazy("Consent withdrawn"), icon="shield-off", tone="red", tell=_consent),
 }

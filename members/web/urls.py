@@ -5,6 +5,15 @@ from __future__ import annotations
 from django.urls import include, path
 
 from members.web import attributes, earning, member_list, member_pages, organisation_pages
+from members.web import (
+    attributes,
+    member_list,
+    member_pages,
+    membership_plans,
+    organisation_pages,
+    tier_members,
+    tiers,
+)
 
 urlpatterns = [
     path("", include("members.web.import_urls")),
@@ -29,6 +38,16 @@ urlpatterns = [
     path("earning/<int:rule_id>/<slug:act>/", earning.earning_act, name="earning_act"),
     path("earning/trials/<int:trial_id>/", earning.earning_trial, name="earning_trial"),
     path("earning/orders/<uuid:order_id>/", earning.earning_order, name="earning_order"),
+    path("members/<int:member_id>/tier/", tier_members.member_tier, name="member_tier"),
+    path("members/<int:member_id>/tier/set/", tier_members.member_tier_set, name="member_tier_set"),
+    path("members/<int:member_id>/memberships/", tier_members.member_membership, name="member_membership"),
+    path("tiers/", tiers.tier_list, name="tier_list"),
+    path("tiers/edit/", tiers.tier_edit, name="tier_edit"),
+    path("tiers/rows/", tiers.tier_rows, name="tier_rows"),
+    path("tiers/preview/", tiers.tier_preview_part, name="tier_preview"),
+    path("memberships/", membership_plans.plan_list, name="plan_list"),
+    path("memberships/new/", membership_plans.plan_new, name="plan_new"),
+    path("memberships/<str:key>/", membership_plans.plan_edit, name="plan_edit"),
     path("attributes/", attributes.attribute_list, name="attribute_list"),
     path("attributes/new/", attributes.attribute_new, name="attribute_new"),
     path("attributes/<int:attribute_id>/", attributes.attribute_edit, name="attribute_edit"),

@@ -42,6 +42,8 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
         _("Membership"),
         [
             Item(_("Earning rules"), "earning_list", icon="coin-yuan", permission=Permission.LOYALTY_VIEW),
+            Item(_("Tiers"), "tier_list", icon="medal", permission=Permission.LOYALTY_VIEW),
+            Item(_("Paid memberships"), "plan_list", icon="crown", permission=Permission.LOYALTY_VIEW),
         ],
     ),
     (

@@ -29,6 +29,8 @@ class Oracle:
     trees: dict[int, Any] = field(default_factory=dict)  # of dynamic segments
     attributes: dict[str, str] = field(default_factory=dict)  # key → type
     default_model: int | None = None
+    ladder: list[tuple[int, int]] = field(default_factory=list)  # tier and threshold, from the lowest
+    tier_window: str = "lifetime"  # "calendar" is of a year, "rolling" of twelve months
 
     def holds(self, tree: Any, person: Record, as_of: datetime) -> bool:
         if "all" in tree:
@@ -169,6 +171,12 @@ class Oracle:
                 return self.event(what[0] if what else "done", person, narrow, window, as_of)
             case ["message", what]:
                 return self.message(what, person, narrow, window, as_of)
+            case ["tier", *what]:
+                return self.tier(what[0] if what else "", person)
+            case ["growth", what]:
+                return self.growth(what, person, as_of)
+            case ["membership", "plan"]:
+                return "set", {plan for plan, start, end in person["plans"] if start <= as_of < end}
             case ["tag" | "tag_group" as what]:
                 held = {tag for tag, row in person["tags"].items() if valid(row, as_of)}
                 return "set", held if what == "tag" else {self.groups[tag] for tag in held}
@@ -289,6 +297,40 @@ class Oracle:
                 weights = [2 ** max(-(as_of - at).total_seconds() / half_life, -1000) for at in times if at <= as_of]
                 return "decimal", rounded(sum(weights))
         raise LookupError(what)
+
+    def tier(self, what: str, person: Record) -> tuple[str, Any]:
+        row = person["tier"]
+        if what in ("since", "expires_at"):
+            return "datetime", row and row[what]
+        tier = row["tier"] if row else self.ladder[0][0]
+        return ("enum", tier) if not what else ("integer", [pk for pk, _ in self.ladder].index(tier) + 1)
+
+    def growth(self, what: str, person: Record, as_of: datetime) -> tuple[str, Any]:
+        """What was earned in the window that ends now, and has not expired."""
+        today, joined = self.today(as_of), self.today(person["joined_at"])
+        match self.tier_window:
+            case "calendar":
+                first = today.replace(month=1, day=1)
+            case "rolling":
+                first = shifted_day(today, 12, "month", -1) + timedelta(days=1)
+            case "anniversary":
+                years = [
+                    shifted_day(joined, 12 * number, "month", 1) for number in range(0, today.year - joined.year + 1)
+                ]
+                first = max((day for day in years if day <= today), default=joined)
+            case _:
+                first = date(1900, 1, 1)
+        found = sum(
+            lot["amount"]
+            for lot in person["growth"]
+            if self.start(first) <= lot["at"] <= as_of
+            and lot["active_at"] <= as_of
+            and (lot["expires_at"] is None or lot["expires_at"] > as_of)
+        )
+        if what == "value":
+            return "integer", found
+        level = self.tier("level", person)[1]
+        return "integer", max(self.ladder[level][1] - found, 0) if level < len(self.ladder) else None
 
     def steps(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> bool:
         n, unit = duration(narrow["within"])

@@ -17,13 +17,19 @@ from members.models import (
     EventType,
     Identity,
     Member,
+    Membership,
     MemberSummary,
+    MemberTier,
     Order,
     OrderLine,
+    PointsLot,
     Product,
     Refund,
 )
+from members.operations import currencies, memberships, tier_schemes
+from members.queries import tier_facts
 from scrm.common import clock
+from scrm.common.access import SYSTEM
 from tags.models import MemberTag, Segment, SegmentMember, Tag, TagGroup
 from tests.campaigns.building import sandbox
 from tests.factories import make_region, make_source, make_staff, make_store
@@ -74,6 +80,8 @@ class World:
             {"field": "city", "op": "eq", "value": "上海"},
         ]}  # fmt: skip
         self.nested = Segment.objects.create(name="套", condition=outer)
+        self.window = ("lifetime", "calendar", "rolling", "anniversary")[(seed + len(str(clock.shop_zone()))) % 4]
+        self.ladder = self.make_ladder()
         account = sandbox()
         self.campaigns = [
             Campaign.objects.create(name=f"C{number}", segment=self.list, account=account, channel="sandbox")
@@ -86,10 +94,46 @@ class World:
             trees={self.dynamic.pk: inner, self.nested.pk: outer},
             attributes=ATTRIBUTES,
             default_model=self.models[0].pk,
+            ladder=self.ladder,
+            tier_window=self.window,
         )
         self.people = [self.person() for _ in range(members)]
         for person in self.people:
             self.store(person)
+
+    def make_ladder(self) -> list[tuple[int, int]]:
+        """Three tiers and two paid memberships."""
+        currencies.get("growth")
+        steps = [
+            tier_schemes.StepContent(name=key, key=key, threshold=threshold)
+            for key, threshold in (("basic", 0), ("silver", 3), ("gold", 6))
+        ]
+        made = tier_schemes.save(
+            content=tier_schemes.Content(steps=steps, window=self.window, validity="forever"),
+            version=0, actor=SYSTEM, now=NOW - timedelta(days=4_000),
+        )  # fmt: skip
+        self.plans = [
+            memberships.create_plan(key=key, content=memberships.PlanContent(name=key, price=100, term_days=30))
+            for key in ("plus", "black")
+        ]
+        return list(made.rungs.order_by("level").values_list("tier_id", "threshold"))
+
+    def lot(self) -> Record:
+        at = min(self.instant(), NOW)
+        return {
+            "at": at, "amount": self.pick(1, 2, 3), "active_at": at + timedelta(days=self.pick(0, 0, 0, 31)),
+            "expires_at": self.pick(None, None, at + timedelta(days=self.pick(32, 60, 365))),
+        }  # fmt: skip
+
+    def tier(self) -> Record | None:
+        since = self.instant()
+        return self.pick(
+            None,
+            {
+                "tier": self.pick(*self.ladder)[0], "since": since,
+                "expires_at": self.pick(None, since + timedelta(days=self.pick(30, 365, 400))),
+            },
+        )  # fmt: skip
 
     def pick(self, *choices: Any) -> Any:
         return self.chance.choice(choices)
@@ -144,6 +188,12 @@ class World:
                 for model in self.models
                 if chance.random() < 0.6
             },
+            "tier": self.tier(),
+            "growth": [self.lot() for _ in range(pick(0, 1, 2, 4))],
+            "plans": [
+                (pick(*self.plans).pk, start, start + timedelta(days=pick(1, 30, 365)))
+                for start in [self.instant() for _ in range(pick(0, 0, 1, 2))]
+            ],
             "stages": pick({}, {"lifecycle": pick("new", "lost"), "aipl": pick("purchase", "interest")}),
             "models": self.conclusions(),
         }  # fmt: skip
@@ -273,6 +323,26 @@ class World:
                 m=row["m"], rfm_class=row["class"], layer=row["layer"],
             )
             for pk, row in person["scores"].items()
+        )  # fmt: skip
+        if person["tier"] is not None:
+            row = person["tier"]
+            MemberTier.objects.create(
+                member=member, tier_id=row["tier"], source="earned", since=row["since"], expires_at=row["expires_at"]
+            )
+        PointsLot.objects.bulk_create(
+            PointsLot(
+                member=member, currency_id=tier_facts.growth_id(), number=number, earned=lot["amount"],
+                remaining=lot["amount"], active=lot["active_at"] <= NOW, earned_at=lot["at"],
+                activates_at=lot["active_at"], expires_at=lot["expires_at"],
+            )
+            for number, lot in enumerate(person["growth"], 1)
+        )  # fmt: skip
+        Membership.objects.bulk_create(
+            Membership(
+                member=member, plan_id=plan, reference=f"M{next(_numbers)}", price=0, starts_at=start, ends_at=end,
+                bought_at=start,
+            )
+            for plan, start, end in person["plans"]
         )  # fmt: skip
         if person["stages"]:
             MemberStage.objects.create(
