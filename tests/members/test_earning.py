@@ -102,12 +102,15 @@ REFUSED = [
     ({"colour": "red"}, "unknown_field", "colour"),
     ({"multipliers": [{"kind": "time", "weekdays": [6], "factor": "0"}]}, "out_of_range", "multipliers[0].factor"),
     ({"multipliers": [{"kind": "time", "weekdays": [6], "factor": "-1"}]}, "out_of_range", "multipliers[0].factor"),
-    ({"multipliers": [{"kind": "time", "weekdays": [6], "factor": "100.000001"}]}, "out_of_range", "multipliers[0].factor"),
+    ({"multipliers": [{"kind": "time", "days": [6], "factor": "100.000001"}]}, "out_of_range", "multipliers[0].factor"),
     ({"multipliers": [{"kind": "time", "weekdays": [6], "factor": "1.0000001"}]}, "too_exact", "multipliers[0].factor"),
     ({"multipliers": [{"kind": "time", "weekdays": [6], "factor": "NaN"}]}, "not_a_number", "multipliers[0].factor"),
     ({"multipliers": [{"kind": "time", "weekdays": [8], "factor": "2"}]}, "out_of_range", "multipliers[0].weekdays"),
     ({"multipliers": [{"kind": "time", "factor": "2"}]}, "always", "multipliers[0]"),
-    ({"multipliers": [{"kind": "time", "from": "2026-11-12", "until": "2026-11-11", "factor": "2"}]}, "ends_early", "multipliers[0].until"),
+    (
+        {"multipliers": [{"kind": "time", "from": "2026-11-12", "until": "2026-11-11", "factor": "2"}]},
+        "ends_early", "multipliers[0].until",
+    ),
     ({"multipliers": [{"kind": "time", "from": "2026-02-30", "factor": "2"}]}, "not_a_day", "multipliers[0].from"),
     ({"multipliers": [{"kind": "time", "hours": [12, 12], "factor": "2"}]}, "ends_early", "multipliers[0].hours"),
     ({"multipliers": [{"kind": "tier", "value": "nobility", "factor": "2"}]}, "unknown_tier", "multipliers[0].value"),
@@ -258,7 +261,8 @@ def form(**values: Any) -> dict[str, Any]:
 def test_the_editor_saves_what_it_shows(member: Member) -> None:
     admin = client_as(Role.ADMIN)
     rows = {
-        "m_kind": ["time", "channel"], "m_factor": ["2", ""], "m_name": ["双倍积分日", ""], "m_from": ["2026-11-11", ""],
+        "m_kind": ["time", "channel"], "m_factor": ["2", ""], "m_name": ["双倍积分日", ""],
+        "m_from": ["2026-11-11", ""],
         "m_until": ["2026-11-11", ""], "m_weekdays": ["", ""], "m_hours": ["9-12", ""], "m_days": ["", ""],
         "m_birthday": ["", ""], "m_tier": ["", ""], "m_tag": ["", ""], "m_category": ["", ""], "m_product": ["", ""],
         "m_store": ["", ""], "m_channel": ["", "app"],
