@@ -202,6 +202,8 @@ class EarningState(models.TextChoices):
     ACTIVE = "active", pgettext_lazy("earning rule", "Active")
     PAUSED = "paused", pgettext_lazy("earning rule", "Paused")
     ENDED = "ended", pgettext_lazy("earning rule", "Ended")
+
+
 class TierBasis(models.TextChoices):
     """What a tier is earned by."""
 

@@ -8,8 +8,17 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import earning_backfill, earning_trials, exports, imports, points_due
-from members.operations import exports, imports, memberships, points_due, tier_days, tier_schemes, tiers
+from members.operations import (
+    earning_backfill,
+    earning_trials,
+    exports,
+    imports,
+    memberships,
+    points_due,
+    tier_days,
+    tier_schemes,
+    tiers,
+)
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.access import SYSTEM

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from members.api import attributes, consents, earning, facts, members
-from members.api import attributes, consents, facts, members, memberships, tiers
+from members.api import attributes, consents, earning, facts, members, memberships, tiers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # Facts come in.

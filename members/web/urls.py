@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from members.web import attributes, earning, member_list, member_pages, organisation_pages
 from members.web import (
     attributes,
+    earning,
     member_list,
     member_pages,
     membership_plans,
