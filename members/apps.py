@@ -7,10 +7,11 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the app offers to the condition language and to the palette."""
-        from members.operations import currencies, references  # noqa: PLC0415
+        from members.operations import currencies, earning_gate, references  # noqa: PLC0415
         from members.queries import fields, indexes, points_fields  # noqa: F401, PLC0415  # models exist only now
         from members.web import panels, tier_members  # noqa: F401, PLC0415
 
         # Emptied or rebuilt tables (tests do that) make remembered ids wrong.
         post_migrate.connect(references.forget, sender=self)
         post_migrate.connect(currencies.forget, sender=self)
+        post_migrate.connect(earning_gate.forget, sender=self)

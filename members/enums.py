@@ -315,6 +315,22 @@ class GrantState(models.TextChoices):
     RECALLED = "recalled", pgettext_lazy("grant", "To be taken back")
 
 
+class EarningTrigger(models.TextChoices):
+    """What a rule gives points for."""
+
+    ORDER = "order", pgettext_lazy("earning rule", "Orders")
+    EVENT = "event", pgettext_lazy("earning rule", "Events")
+
+
+class EarningState(models.TextChoices):
+    """Whether a rule counts: from activating to ending, but for pauses."""
+
+    DRAFT = "draft", pgettext_lazy("earning rule", "Draft")
+    ACTIVE = "active", pgettext_lazy("earning rule", "Active")
+    PAUSED = "paused", pgettext_lazy("earning rule", "Paused")
+    ENDED = "ended", pgettext_lazy("earning rule", "Ended")
+
+
 class TierBasis(models.TextChoices):
     """What a tier is earned by."""
 

@@ -11,6 +11,8 @@ from django.urls import reverse
 from members.operations import (
     benefit_due,
     benefit_stock,
+    earning_backfill,
+    earning_trials,
     exports,
     imports,
     memberships,
@@ -68,6 +70,18 @@ def run_points_export(_job_id: int, progress: Progress) -> None:
 def run_points_liability(_job_id: int, progress: Progress) -> None:
     points_liability.count(now=clock.now(), progress=progress)
     progress.finish_with(result_url=reverse("points_liability"))
+
+
+@jobs.handles(earning_backfill.KIND)
+def run_earning_backfill(_job_id: int, progress: Progress) -> None:
+    """Give past orders their points, as whoever let the rule count."""
+    with acting_as(scopes.actor_of(progress.job.created_by)) if progress.job.created_by else nullcontext():
+        earning_backfill.run(progress=progress)
+
+
+@jobs.handles(earning_trials.KIND)
+def run_earning_trial(_job_id: int, progress: Progress) -> None:
+    earning_trials.run(progress=progress)
 
 
 @shared_task(queue=Queues.DEFAULT.value)

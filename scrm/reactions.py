@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from members.operations import tiers
+from members.operations import earning, tiers
 from scrm.common.reactions import Reaction, Redefinition
 from tags.operations import watches
 
 REACTIONS: list[Reaction] = [
+    earning.react,
     tiers.react,
     watches.react,
 ]

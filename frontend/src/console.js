@@ -4,6 +4,7 @@ import "./bulk-picker.js";
 import "./column-chooser.js";
 import "./condition-builder.js";
 import "./dialogs.js";
+import "./earning-form.js";
 import "./forms.js";
 import "./menus.js";
 import "./message-editor.js";

@@ -9,6 +9,7 @@ from members.api import (
     benefit_claims,
     benefits,
     consents,
+    earning,
     event_types,
     facts,
     member_links,
@@ -95,6 +96,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("points/currencies", points_adjustments.CurrencyListView.as_view(), name="api_currency_list"),
     path("points/currencies/<str:key>", points_adjustments.CurrencyView.as_view(), name="api_currency"),
+    # What earns points, and why an order earned what it did.
+    path("earning/rules", earning.EarningRuleListView.as_view(), name="api_earning_rule_list"),
+    path("earning/rules/<int:rule_id>", earning.EarningRuleView.as_view(), name="api_earning_rule"),
+    path(
+        "earning/rules/<int:rule_id>/activate", earning.EarningRuleActivateView.as_view(), name="api_earning_activate"
+    ),
+    path("earning/rules/<int:rule_id>/pause", earning.EarningRulePauseView.as_view(), name="api_earning_pause"),
+    path("earning/rules/<int:rule_id>/end", earning.EarningRuleEndView.as_view(), name="api_earning_end"),
+    path("earning/rules/<int:rule_id>/trials", earning.EarningTrialListView.as_view(), name="api_earning_trial_list"),
+    path("earning/trials/<int:trial_id>", earning.EarningTrialView.as_view(), name="api_earning_trial"),
+    path("orders/<uuid:order_id>/earning", earning.OrderEarningView.as_view(), name="api_order_earning"),
     # The membership ladder, tiers of members, paid memberships.
     path("tiers", tiers.LadderView.as_view(), name="api_tiers"),
     path("tiers/versions", tiers.LadderVersionsView.as_view(), name="api_tier_versions"),

@@ -3,6 +3,7 @@ from .attributes import Attribute
 from .benefits import Benefit, BenefitClaimCode, BenefitCode, BenefitRule, BenefitStore, MemberBenefit, Partner
 from .catalogue import Product
 from .consents import Consent, ConsentEntry
+from .earning import EarningBudget, EarningPeriod, EarningRule, EarningRuleVersion, EarningTrial, PointsEarning
 from .events import Event, EventType
 from .grants import Grant
 from .identities import Identity, MergeCandidate
@@ -23,6 +24,11 @@ __all__ = [
     "BenefitStore",
     "Consent",
     "ConsentEntry",
+    "EarningBudget",
+    "EarningPeriod",
+    "EarningRule",
+    "EarningRuleVersion",
+    "EarningTrial",
     "Event",
     "EventType",
     "Grant",
@@ -41,6 +47,7 @@ __all__ = [
     "PointsAllocation",
     "PointsCohort",
     "PointsCurrency",
+    "PointsEarning",
     "PointsEntry",
     "PointsExpiry",
     "PointsHold",

@@ -73,9 +73,11 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
         new = rows.keys() if landed is None else landed
         members_of = resolution.members_of
         occurred: dict[int, tuple[datetime, datetime]] = {}
+        events: dict[str, list[timeline.EventKey]] = {}
         for key in new:
             item = items[rows[key][0]]
             members_of.setdefault(f"event:{item.type}", set()).add(key[0])
+            events.setdefault(item.type, []).append(key)
             first, last = occurred.get(key[0], (item.occurred_at, item.occurred_at))
             occurred[key[0]] = (min(first, item.occurred_at), max(last, item.occurred_at))
         reactions.run(
@@ -87,6 +89,7 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
                 topics=frozenset(members_of),
                 members_of=members_of,
                 occurred=occurred,
+                events=events,
             )
         )
     return outcomes

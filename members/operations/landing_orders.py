@@ -92,6 +92,7 @@ def _follow(orders: dict[OrderKey, StoredOrder], resolution: Resolution, now: da
             created_member_ids=resolution.created,
             topics=resolution.topics | {"order"},
             members_of={**resolution.members_of, "order": member_ids},
+            orders=[order.id for order in orders.values() if order.new or order.changed],
         )
     )
 

@@ -83,6 +83,7 @@ def land(items: Sequence[RefundIn], good: list[CheckedRefund], outcomes: list[Ou
             created_member_ids=resolution.created,
             topics=resolution.topics | {"order"},
             members_of={**resolution.members_of, "order": touched},
+            orders=[order.id for order in orders.values() if order.changed],
         )
     )
 

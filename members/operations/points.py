@@ -280,7 +280,7 @@ def earn_many(
     for credit in ordered:
         check(credit.amount, credit.reference, reason)
     occurred = [credit.occurred_at or now for credit in ordered]
-    with _refusing(), atomic(), connection.cursor() as cursor:
+    with refusing(), atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT earning_member, was_known FROM points_earn_many(
@@ -362,7 +362,7 @@ def _resolve(
 
 def _call(function: str, values: list[Any], member_id: int, currency: str, now: datetime) -> Movement:
     """Run one function of the ledger and what follows it, as one transaction."""
-    with _refusing(), atomic():
+    with refusing(), atomic():
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {function}", values)
             movement = Movement(*cursor.fetchone())
@@ -372,7 +372,7 @@ def _call(function: str, values: list[Any], member_id: int, currency: str, now: 
 
 
 @contextmanager
-def _refusing() -> Any:
+def refusing() -> Any:
     """The refusals of the ledger's functions as typed failures."""
     try:
         yield

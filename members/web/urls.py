@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from members.web import (
     attributes,
+    earning,
     event_types,
     member_list,
     member_pages,
@@ -45,6 +46,14 @@ urlpatterns = [
         member_pages.member_reveal,
         name="member_reveal",
     ),
+    path("earning/", earning.earning_list, name="earning_list"),
+    path("earning/new/", earning.earning_new, name="earning_new"),
+    path("earning/preview/", earning.earning_preview, name="earning_preview"),
+    path("earning/<int:rule_id>/", earning.earning_detail, name="earning_detail"),
+    path("earning/<int:rule_id>/edit/", earning.earning_edit, name="earning_edit"),
+    path("earning/<int:rule_id>/<slug:act>/", earning.earning_act, name="earning_act"),
+    path("earning/trials/<int:trial_id>/", earning.earning_trial, name="earning_trial"),
+    path("earning/orders/<uuid:order_id>/", earning.earning_order, name="earning_order"),
     path("members/<int:member_id>/tier/", tier_members.member_tier, name="member_tier"),
     path("members/<int:member_id>/tier/set/", tier_members.member_tier_set, name="member_tier_set"),
     path("members/<int:member_id>/memberships/", tier_members.member_membership, name="member_membership"),

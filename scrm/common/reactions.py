@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Facts:
     members_of: Mapping[str, Collection[int]] = field(default_factory=dict)
     # When the new events of each member occurred, the first and the last.
     occurred: Mapping[int, tuple[datetime, datetime]] = field(default_factory=dict)
+    # The orders that are new or changed, also by a refund.
+    orders: Collection[UUID] = field(default=())
+    # The new events by type: (member id, source id, message id).
+    events: Mapping[str, Collection[tuple[int, int, str]]] = field(default_factory=dict)
 
     def touched(self, topic: str) -> Collection[int]:
         """The members of whom the topic was touched."""

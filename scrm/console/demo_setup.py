@@ -9,7 +9,7 @@ from typing import Any
 from analytics.operations import lifecycle, model_tags, rfm, rfm_models
 from campaigns.operations import campaigns, templates
 from campaigns.queries import accounts
-from members.operations import demo_benefits
+from members.operations import demo_benefits, earning_demo
 from scrm.common import clock
 from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
@@ -102,6 +102,8 @@ TEMPLATES = [
 def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], None]) -> None:
     """Make the demo logins, tag the members, run RFM (as of a month ago and today) and lifecycle, and send once."""
     make_users(password=password)
+    report("points for past orders")
+    earning_demo.load(now=now, report=report)
     report("tagging members")
     tag_demo.load(seed=seed, now=now)
     today = clock.shop_date(now)

@@ -42,6 +42,7 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
         _("Membership"),
         [
             Item(_("Points"), "points_ledger", icon="coins", permission=Permission.LOYALTY_VIEW),
+            Item(_("Earning rules"), "earning_list", icon="coin-yuan", permission=Permission.LOYALTY_VIEW),
             Item(_("Tiers"), "tier_list", icon="medal", permission=Permission.LOYALTY_VIEW),
             Item(_("Paid memberships"), "plan_list", icon="crown", permission=Permission.LOYALTY_VIEW),
             Item(_("Benefits"), "benefit_list", icon="gift", permission=Permission.LOYALTY_VIEW),

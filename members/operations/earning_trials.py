@@ -1,0 +1,129 @@
+"""Dry runs: past orders through a version of a rule, beside the rules in force. Nothing is booked."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from members.models import EarningRule, EarningTrial
+from members.operations import currencies, earning_rules
+from members.operations.earning_backfill import newest_member
+from members.queries import earning_facts, earning_versions
+from members.queries.member_tiers import tier_of
+from members.rules import points as points_rules
+from members.rules.earning import Answer, Fact
+from members.rules.earning_trials import Tally, compare
+from scrm.common import clock, jobs
+from scrm.common.access import Actor
+from scrm.common.errors import Conflict, Invalid, NotFound
+from scrm.common.jobs import Progress
+from scrm.common.transactions import atomic
+
+KIND = "earning.trial"
+LONGEST = timedelta(days=3 * 366)
+_MEMBERS = 10_000  # at a time
+
+
+def queue(
+    *, rule_id: int, from_on: date | None = None, until_on: date | None = None, actor: Actor, now: datetime
+) -> EarningTrial:
+    """Try the newest version of a rule on the orders paid from one shop day to another (the last year).
+
+    Raises `NotFound`, `Conflict` (`not_of_events`, `ended`), `Invalid` (`ends_early`, `out_of_range`).
+    """
+    until_on = until_on or clock.shop_date(now)
+    from_on = from_on or until_on - timedelta(days=364)
+    if until_on < from_on:
+        raise Invalid(_("It ends before it starts."), code="ends_early", field="until_on")
+    if until_on - from_on > LONGEST:
+        raise Invalid(_("At most three years."), code="out_of_range", field="from_on")
+    with atomic():
+        rule = EarningRule.objects.filter(pk=rule_id).first()
+        if rule is None:
+            raise NotFound(_("There is no such rule."), code="unknown_rule")
+        if rule.trigger != "order":
+            raise Conflict(_("Only rules for orders can be tried on past orders."), code="not_of_events")
+        version = rule.versions.get(number=rule.version)
+        earning_rules.read(version.definition, trigger=rule.trigger, now=now)
+        trial = EarningTrial.objects.create(
+            rule=rule, version=version, from_on=from_on, until_on=until_on, created_by=actor.ref
+        )
+        trial.job = jobs.create(
+            kind=KIND,
+            label=_("Dry run: %(rule)s, version %(number)s") % {"rule": rule.name, "number": version.number},
+            params={"trial": trial.pk},
+            actor=actor,
+        )
+        trial.save(update_fields=["job"])
+        return trial
+
+
+def run(*, progress: Progress) -> None:
+    """The job. Called again after a crash it starts over: it takes a minute or two for a million orders."""
+    trial = EarningTrial.objects.select_related("rule__currency", "version").get(pk=progress.job.params["trial"])
+    replay(trial=trial, progress=progress, now=clock.now())
+    progress.finish_with(result_url=reverse("earning_trial", args=[trial.pk]))
+
+
+def replay(*, trial: EarningTrial, progress: Progress, now: datetime) -> Tally:
+    """Add up what both sets of rules give, and keep it with the trial."""
+    rule, currency = trial.rule, trial.rule.currency
+    tried = earning_versions.counting(
+        earning_versions.version_of(
+            trial.version_id, rule.pk, trial.version.number, rule.name, trial.version.definition, trigger=rule.trigger
+        ),
+        currency=currency.key,
+        spans=(),
+    )
+    counting = [
+        one
+        for one in earning_versions.read()
+        if one.currency == currency.key
+        and one.version.definition.trigger == "order"
+        and earning_versions.in_force(one.spans, now)
+    ]
+    before = [one.version for one in counting]
+    after = [one.version for one in counting if one.version.rule_id != rule.pk] + [tried.version]
+    asked = {one.version.id: one for one in [*counting, tried]}
+    policy, zone = currencies.policy(currency), clock.shop_zone()
+
+    @lru_cache(maxsize=4_000)
+    def is_open(day: date) -> bool:
+        expires_at = points_rules.expiry(policy, clock.day_start(day) + timedelta(hours=12), zone)
+        return expires_at is None or expires_at > now
+
+    tally, last = Tally(), newest_member()
+    progress.report(done=0, total=last)
+    for first in range(1, last + 1, _MEMBERS):
+        until = min(first + _MEMBERS - 1, last)
+        facts: dict[int, list[Fact]] = {}
+        for fact in earning_facts.orders_of_members(
+            first, until, since=clock.day_start(trial.from_on), until=clock.day_end(trial.until_on),
+            lines=any(one.version.definition.looks_at_lines for one in asked.values()),
+            currency=earning_facts.shop_currency(),
+        ):  # fmt: skip
+            facts.setdefault(fact.member_id, []).append(fact)
+        answers = earning_facts.answers(list(asked.values()), facts, as_of=now)
+        tiers = tier_of(facts, now=now)
+        for member_id, of_member in facts.items():
+            of_member.sort(key=lambda fact: (fact.at, fact.source))
+            mine: dict[int, Answer] = {
+                pk: found[member_id] for pk, found in answers.items() if member_id in found
+            }  # fmt: skip
+            tally.add_member(
+                member_id,
+                tiers.get(member_id, ""),
+                [(fact, *compare(before, after, fact, mine, rule.pk), is_open(fact.at.date())) for fact in of_member],
+                rule.pk,
+            )
+        progress.report(done=until, counts={"orders": tally.orders})
+    result = tally.document() | {
+        "cost_per_1000": currency.cost_per_1000,
+        "budget": tried.version.definition.caps.get("budget"),
+        "rules_in_force": len(before),
+    }
+    EarningTrial.objects.filter(pk=trial.pk).update(result=result, finished_at=now)
+    return tally

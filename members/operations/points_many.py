@@ -1,0 +1,64 @@
+"""Taking back what many sources have earned, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from members.operations import columns, currencies, points
+from scrm.common import reactions
+from scrm.common.reactions import Facts
+from scrm.common.transactions import atomic
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """One source's share: as in `points.reverse`."""
+
+    member_id: int
+    source: str
+    amount: int
+    reference: str
+    detail: Mapping[str, Any]
+    occurred_at: datetime
+
+
+def reverse_many(*, currency: str, reversals: Sequence[Reversal], now: datetime) -> dict[tuple[int, str], int]:
+    """Take back what sources have earned, by the currency's policy; answers how much by member and source.
+
+    Each source comes once. Raises as `points.reverse` does, then nothing is booked.
+    """
+    if not reversals:
+        return {}
+    ordered = sorted(reversals, key=lambda one: (one.member_id, one.source))
+    with points.refusing(), atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT t.member_id, t.source, r.booked
+            FROM unnest(%s::bigint[], {columns.TEXTS}, %s::bigint[], {columns.TEXTS}, {columns.TEXTS},
+                        %s::timestamptz[]) WITH ORDINALITY
+                 AS t (member_id, source, amount, reference, detail, occurred_at, place)
+            CROSS JOIN LATERAL points_reverse(t.member_id, %s, t.source, t.amount, t.reference, '', t.detail::jsonb,
+                                              t.occurred_at, %s) AS r
+            ORDER BY t.place
+            """,
+            [
+                columns.integers(one.member_id for one in ordered),
+                columns.texts(one.source for one in ordered),
+                columns.integers(one.amount for one in ordered),
+                columns.texts(one.reference for one in ordered),
+                columns.texts(msgspec.json.encode(one.detail).decode() for one in ordered),
+                columns.instants(one.occurred_at for one in ordered),
+                currencies.currency_id(currency),
+                now,
+            ],
+        )
+        taken = {(member_id, source): booked for member_id, source, booked in cursor.fetchall()}
+        touched = sorted({member_id for (member_id, _), booked in taken.items() if booked})
+        reactions.run(Facts(now=now, member_ids=touched, topics=frozenset({points.topic(currency)})))
+    return taken
