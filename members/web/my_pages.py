@@ -32,7 +32,7 @@ TABS = (
 EXPIRING_DAYS = 60
 _PAGE = 30
 
-View = Callable[[HttpRequest, "Mine"], HttpResponse]
+View = Callable[..., HttpResponse]  # (request, Mine, what the address names more)
 
 
 class Mine:
