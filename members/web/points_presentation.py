@@ -110,9 +110,7 @@ def _expiry(currency: PointsCurrency) -> str:
             )
             return later % day if n else _("at the end of the quarter")
         case ExpiryKind.YEAR_END:
-            later = ngettext(
-                "at the end of the year, %(n)s year later", "at the end of the year, %(n)s years later", n
-            )
+            later = ngettext("at the end of the year, %(n)s year later", "at the end of the year, %(n)s years later", n)
             return later % day if n else _("at the end of the year")
         case ExpiryKind.FIXED_DAY:
             if n:
