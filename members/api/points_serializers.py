@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from members.enums import EntryKind, PointsAccountName
+from members.enums import EntryKind, ExpiryKind, PointsAccountName, ReversalPolicy
 from members.models import PointsAdjustment, PointsCurrency, PointsEntry
 from members.operations import currencies
 from members.operations.points import LONGEST_REASON, LONGEST_REFERENCE
@@ -38,7 +38,7 @@ class MemberRefSerializer(serializers.Serializer[Any]):
     """Whom it is about: a member id, or identities as a list, or the common ones by name."""
 
     member_id = WholeNumberField(required=False, min_value=1, max_value=2**63 - 1)
-    identities = NamedIdentitySerializer(many=True, required=False, max_length=20)
+    identities = serializers.ListField(child=NamedIdentitySerializer(), required=False, max_length=20)
     phone = serializers.CharField(max_length=160, required=False)
     email = serializers.CharField(max_length=160, required=False)
     unionid = serializers.CharField(max_length=160, required=False)
@@ -72,7 +72,7 @@ class _Referenced(_Movement):
 
 class EarnIn(_Referenced):
     amount = WholeNumberField(help_text="1 to 1,000,000,000,000.")
-    source = serializers.CharField(
+    source = serializers.CharField(  # type: ignore[assignment]  # a field, not where this one reads
         max_length=80, default="", allow_blank=True, help_text="What earned them, for `reverse`: `order:<number>` …"
     )
     occurred_at = serializers.DateTimeField(
@@ -83,7 +83,7 @@ class EarnIn(_Referenced):
 
 class SpendIn(_Referenced):
     amount = WholeNumberField(help_text="1 to what is available.")
-    source = serializers.CharField(max_length=80, default="", allow_blank=True, help_text="What they were spent on.")
+    source = serializers.CharField(max_length=80, default="", allow_blank=True, help_text="What they were spent on.")  # type: ignore[assignment]  # a field, not where this one reads
 
 
 class HoldIn(SpendIn):
@@ -110,7 +110,7 @@ class RefundIn(_Referenced):
 
 class ReverseIn(_Referenced):
     amount = WholeNumberField(help_text="1 to what the source has earned and is not taken back yet.")
-    source = serializers.CharField(max_length=80, help_text="What had earned them.")
+    source = serializers.CharField(max_length=80, help_text="What had earned them.")  # type: ignore[assignment]  # a field, not where this one reads
     occurred_at = serializers.DateTimeField(required=False, help_text="When it was undone; now when not given.")
 
     def validate_occurred_at(self, value: datetime) -> datetime:
@@ -166,7 +166,7 @@ class LotSerializer(serializers.Serializer[Any]):
     activates_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
     last_day = serializers.DateField(allow_null=True, help_text="The last shop day on which it can be used.")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a field, not where this one reads
 
 
 class ExpiringSerializer(serializers.Serializer[Any]):
@@ -244,11 +244,11 @@ class CurrencyChangesSerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=40)
     pending_days = WholeNumberField(default=0, help_text="Days after earning until they can be used.")
-    expiry = serializers.ChoiceField(choices=PointsCurrency._meta.get_field("expiry").choices, default="never")
+    expiry = serializers.ChoiceField(choices=ExpiryKind.choices, default="never")
     expiry_count = WholeNumberField(default=0, help_text="The N of `expiry`.")
     expiry_month = WholeNumberField(default=12, help_text="Of a fixed day.")
     expiry_day = WholeNumberField(default=31, help_text="Of a fixed day.")
-    reversal = serializers.ChoiceField(choices=PointsCurrency._meta.get_field("reversal").choices, default="arrears")
+    reversal = serializers.ChoiceField(choices=ReversalPolicy.choices, default="arrears")
     grace_days = WholeNumberField(default=7, help_text="What is given back to an expired lot lasts so long.")
     hold_minutes = WholeNumberField(default=30)
     warn_days = serializers.ListField(child=WholeNumberField(), max_length=5, default=list)

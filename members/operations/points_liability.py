@@ -81,7 +81,7 @@ def count(*, now: datetime, progress: jobs.Progress | None = None) -> None:
     balances: _Sums = defaultdict(lambda: [0] * 5)
     cohorts: _Sums = defaultdict(lambda: [0] * 4)
     months: _Sums = defaultdict(lambda: [0])
-    values = {"now": now, "zone": str(clock.shop_zone())}
+    values: dict[str, Any] = {"now": now, "zone": str(clock.shop_zone())}
     for after, upto, last in _ranges():
         with connection.cursor() as cursor:
             cursor.execute(_BALANCES, values | {"after": after, "upto": upto})

@@ -87,6 +87,7 @@ def expiring(*, member_id: int, currency_id: int, as_of: datetime, days: int) ->
 
 def open_holds(*, member_id: int, currency_id: int, as_of: datetime) -> Sequence[PointsHold]:
     """What is set aside at this instant, what ends first first."""
-    return PointsHold.objects.filter(
+    rows = PointsHold.objects.filter(
         member_id=member_id, currency_id=currency_id, state=HoldState.OPEN, expires_at__gt=as_of
-    ).order_by("expires_at", "number")[:MOST_LOTS]
+    )
+    return list(rows.order_by("expires_at", "number")[:MOST_LOTS])

@@ -184,7 +184,7 @@ def test_pages_keep_to_the_data_scope() -> None:
 def test_kinds_of_points_are_edited_by_administrators(member: Member) -> None:
     admin = client_as(Role.ADMIN)
     page = text(admin, "/points/currencies/")
-    assert "年末过期" in page or "年底" in page
+    assert "1 年后的年末" in page
     form = {
         "name": "积分", "pending_days": "7", "expiry": "months", "expiry_count": "12", "expiry_month": "12",
         "expiry_day": "31", "reversal": "arrears", "grace_days": "7", "hold_minutes": "30", "warn_days": "30，7",
