@@ -35,17 +35,22 @@ def react(facts: Facts) -> None:
         known = earning_gate.enter()
         if known.counting:
             keys = [key for kind in known.event_types & facts.events.keys() for key in facts.events[kind]]
-            settle(order_ids=facts.orders, event_keys=keys, known=known, now=facts.now)
+            settle(
+                order_ids=facts.orders, member_ids=facts.touched("order"), event_keys=keys, known=known, now=facts.now
+            )
 
 
 def settle(
     *,
     order_ids: Collection[UUID] = (),
+    member_ids: Collection[int] = (),
     event_keys: Collection[earning_facts.EventKey] = (),
     known: Known,
     now: datetime,
 ) -> int:
     """Bring the points of these facts to what they are to be; answers how many movements were booked.
+
+    `member_ids` are those whose orders they are.
 
     Their members are held (`summaries.hold`). Twice books nothing.
     """
@@ -55,7 +60,7 @@ def settle(
             cursor.execute(earning_facts.FEW)
     if order_ids and known.order_currencies:
         found += earning_facts.orders(
-            order_ids, lines=known.looks_at_lines, currency=earning_facts.shop_currency()
+            order_ids, member_ids=member_ids, lines=known.looks_at_lines, currency=earning_facts.shop_currency()
         )  # fmt: skip
     if event_keys:
         found += earning_facts.events(event_keys, counting=known.counting)

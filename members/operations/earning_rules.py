@@ -22,7 +22,7 @@ from members.models import (
     Store,
 )
 from members.operations import currencies, earning_gate
-from members.queries import earning_versions, earning_words
+from members.queries import earning_words
 from members.queries.member_tiers import known_tiers
 from members.rules import earning_parse
 from members.rules.earning import Definition
@@ -98,9 +98,7 @@ def revise(
         rule.version += 1
         made = _version(rule, definition, note)
         rule.save(update_fields=["name", "version"])
-        if rule.state == EarningState.ACTIVE:
-            _close(rule, now)
-            EarningPeriod.objects.create(rule=rule, version=made, starts_at=now)
+        _go_on(rule, made, now)
         return rule
 
 
@@ -122,7 +120,7 @@ def activate(
     with atomic():
         earning_gate.shut()
         rule = _locked(rule_id)
-        if rule.state == EarningState.ACTIVE:
+        if rule.state == EarningState.ACTIVE and rule.periods.exclude(ends_at__lte=now).exists():
             raise Conflict(_("The rule is active already."), code="is_active")
         newest = rule.versions.get(number=rule.version)
         definition = read(newest.definition, trigger=rule.trigger, now=now)
@@ -168,6 +166,15 @@ def _close(rule: EarningRule, now: datetime) -> None:
     for period in rule.periods.filter(starts_at__lt=now).exclude(ends_at__lte=now):
         period.ends_at = now
         period.save(update_fields=["ends_at"])
+
+
+def _go_on(rule: EarningRule, version: EarningRuleVersion, now: datetime) -> None:
+    """Let another version count from now on, until and from when the one before it was to count."""
+    period = rule.periods.exclude(ends_at__lte=now).order_by("starts_at").first()
+    if period is not None:
+        starts_at, ends_at = max(period.starts_at, now), period.ends_at
+        _close(rule, now)
+        EarningPeriod.objects.create(rule=rule, version=version, starts_at=starts_at, ends_at=ends_at)
 
 
 def _locked(rule_id: int, *, ended: bool = False) -> EarningRule:
@@ -265,8 +272,3 @@ def _try(raw: Any, now: datetime) -> None:
 
 def _bad(code: str, field: str) -> Invalid:
     return Invalid(earning_words.refusal(code), code=code, field=field)
-
-
-def check_versions() -> dict[int, str]:
-    """Why versions that count can no longer be read, by version: their tag or field is gone."""
-    return {one.version.id: one.broken for one in earning_versions.read() if one.broken}

@@ -23,6 +23,7 @@ from members.models import (
 from members.queries import directory, earning_facts, earning_words
 from members.rules import earning_parse
 from members.rules.earning import Definition
+from scrm.common import conditions
 from scrm.common.access import Actor
 from scrm.common.errors import NotFound
 
@@ -40,6 +41,16 @@ class Listed:
     version: EarningRuleVersion
     definition: Definition
     period: EarningPeriod | None
+
+    @property
+    def broken(self) -> str:
+        """Why the condition can no longer be read: then the rule gives nobody anything."""
+        try:
+            if self.definition.condition is not None:
+                conditions.parse(self.definition.condition)
+        except conditions.BadCondition as error:
+            return str(error)
+        return ""
 
     @property
     def sentence(self) -> str:

@@ -51,11 +51,13 @@ def order_source(order_id: UUID | str) -> str:
     return f"order:{order_id}"
 
 
-def orders(order_ids: Collection[UUID], *, lines: bool, currency: str) -> list[Fact]:
-    """These orders, with their lines when rules look at them; those in another currency are left out."""
+def orders(order_ids: Collection[UUID], *, member_ids: Collection[int], lines: bool, currency: str) -> list[Fact]:
+    """These orders of these members, with their lines when rules look at them; not those in another currency."""
     listed = ",".join(str(one) for one in order_ids)
     return _orders(
-        "o.id = ANY(string_to_array(%s, ',')::uuid[]) AND src.currency = %s", [listed, currency], lines=lines
+        "o.id = ANY(string_to_array(%s, ',')::uuid[]) AND o.member_id = ANY(%s) AND src.currency = %s",
+        [listed, list(member_ids), currency],
+        lines=lines,
     )  # fmt: skip
 
 

@@ -49,7 +49,6 @@ def earning_list(request: ConsoleRequest) -> HttpResponse:
     state = state if state in EarningState.values else ""
     context = {
         "rows": earning.listed(state=state),
-        "broken": earning_rules.check_versions(),
         "state": state,
         "states": EarningState.choices,
         "may_manage": request.actor.may(Permission.LOYALTY_MANAGE),
