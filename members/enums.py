@@ -164,3 +164,4 @@ class HoldState(models.TextChoices):
     POSTED = "posted", pgettext_lazy("hold", "Posted")
     VOIDED = "voided", pgettext_lazy("hold", "Voided")
     TIMED_OUT = "timed_out", pgettext_lazy("hold", "Timed out")
+    MOVED = "moved", pgettext_lazy("hold", "Moved to another member")

@@ -8,6 +8,7 @@ from .members import Member, MemberSummary
 from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
+from .points_moves import PointsMove, PointsMoveStep
 
 __all__ = [
     "Attribute",
@@ -29,6 +30,8 @@ __all__ = [
     "PointsEntry",
     "PointsHold",
     "PointsLot",
+    "PointsMove",
+    "PointsMoveStep",
     "Product",
     "Refund",
     "Region",
