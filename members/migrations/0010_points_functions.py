@@ -221,6 +221,10 @@ END $$;
 CREATE FUNCTION points_moved_among(p_members bigint[]) RETURNS TABLE (holder bigint, origin bigint)
 LANGUAGE sql STABLE AS $$ SELECT NULL::bigint, NULL::bigint WHERE false $$;
 
+-- The member, and everybody whose ledger was ever moved to or from them: what a source earned may stand there.
+CREATE FUNCTION points_related(p_member bigint) RETURNS bigint[]
+LANGUAGE sql STABLE AS $$ SELECT ARRAY[p_member] $$;
+
 -- The earlier booking under the reference, here or before a ledger was moved here. Refused when it was of another
 -- kind (of those given, the first is the one being booked), amount or direction, or about something else.
 CREATE FUNCTION points_known(
@@ -608,7 +612,7 @@ DECLARE
     r points_answer;
     l record;
     policy text;
-    everybody bigint[];
+    everybody bigint[] := points_related(p_member);
     gained numeric;
     reversed numeric;
     lapsed numeric;
@@ -624,7 +628,6 @@ BEGIN
     r := points_known(a, ARRAY['reverse'], p_reference, p_amount, NULL, p_source);
     IF r.number IS NOT NULL THEN RETURN r; END IF;
     PERFORM points_checked(a, p_amount, false);
-    everybody := ARRAY(SELECT g.origin FROM points_moved_among(ARRAY[p_member]) g) || p_member;
     -- What was moved was earned where it came from.
     SELECT COALESCE(sum(t.earned), 0) INTO gained FROM members_pointslot t
     JOIN members_pointsentry e ON e.member_id = t.member_id AND e.currency_id = t.currency_id AND e.number = t.number
@@ -639,11 +642,11 @@ BEGIN
         RAISE EXCEPTION 'more than was earned' USING ERRCODE = 'LP007', DETAIL = (gained - reversed)::text;
     END IF;
     SELECT reversal INTO policy FROM members_pointscurrency WHERE id = p_currency;
-    SELECT LEAST(rest, COALESCE(sum(t.remaining) FILTER (WHERE NOT t.active), 0)),
-           COALESCE(sum(t.remaining - t.held) FILTER (WHERE t.active), 0),
+    SELECT LEAST(rest, COALESCE(sum(t.remaining) FILTER (WHERE t.member_id = p_member AND NOT t.active), 0)),
+           COALESCE(sum(t.remaining - t.held) FILTER (WHERE t.member_id = p_member AND t.active), 0),
            GREATEST(gained - reversed - lapsed - COALESCE(sum(t.remaining - t.held), 0), 0)
     INTO from_pending, free, spent FROM members_pointslot t
-    WHERE t.member_id = p_member AND t.currency_id = p_currency AND t.source = p_source;
+    WHERE t.member_id = ANY(everybody) AND t.currency_id = p_currency AND t.source = p_source;
     r.booked := 0;
     IF from_pending > 0 THEN
         a := points_append(a, 'reverse', 'pending', 'reversed', from_pending, NULL, p_reference, p_source, p_reason, more,
@@ -885,7 +888,7 @@ DROP FUNCTION points_entry_in_order, points_allocation_fits, points_refund_fits,
 _DROP = """
 DROP FUNCTION points_earn_many, points_consume_more, points_reverse, points_refund, points_refund_moved,
               points_give_back, points_resolve, points_hold, points_spend, points_earn, points_checked, points_known,
-              points_moved_among, points_account, points_settle, points_store, points_next_due, points_unreserve,
+              points_related, points_moved_among, points_account, points_settle, points_store, points_next_due, points_unreserve,
               points_consume, points_append;
 DROP TYPE points_answer;
 """

@@ -23,6 +23,20 @@ BEGIN
     ) SELECT c.holder, c.origin FROM chain c;
 END $$;
 
+CREATE OR REPLACE FUNCTION points_related(p_member bigint) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM members_pointsmove WHERE member_id = p_member OR to_member_id = p_member) THEN
+        RETURN ARRAY[p_member];
+    END IF;
+    RETURN ARRAY(
+        WITH RECURSIVE related (id) AS (
+            SELECT p_member
+            UNION
+            SELECT CASE m.member_id WHEN r.id THEN m.to_member_id ELSE m.member_id END FROM related r
+            JOIN members_pointsmove m ON m.member_id = r.id OR m.to_member_id = r.id
+        ) SELECT id FROM related);
+END $$;
+
 -- Carry everything that the account `f` has to the account `t`: lots with their expiry and source, what open holds
 -- reserve of them, arrears. Both are locked and settled. Writes both and closes `f`; answers `t`.
 CREATE FUNCTION points_carry(
@@ -360,6 +374,8 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION points_moved_among(p_members bigint[]) RETURNS TABLE (holder bigint, origin bigint)
 LANGUAGE sql STABLE AS $$ SELECT NULL::bigint, NULL::bigint WHERE false $$;
+CREATE OR REPLACE FUNCTION points_related(p_member bigint) RETURNS bigint[]
+LANGUAGE sql STABLE AS $$ SELECT ARRAY[p_member] $$;
 DROP FUNCTION points_unmove, points_bring_back, points_put_back, points_move, points_hold_both, points_carry;
 """
 
@@ -415,7 +431,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='pointsmove',
-            index=models.Index(condition=models.Q(('undone_at__isnull', True)), fields=['to_member'], name='points_moved_here'),
+            index=models.Index(fields=['member'], name='points_moved_from'),
+        ),
+        migrations.AddIndex(
+            model_name='pointsmove',
+            index=models.Index(fields=['to_member'], name='points_moved_to'),
         ),
         migrations.AddConstraint(
             model_name='pointsmove',

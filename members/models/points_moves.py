@@ -26,7 +26,8 @@ class PointsMove(models.Model):
             models.CheckConstraint(condition=~models.Q(member=models.F("to_member")), name="points_moved_elsewhere"),
         ]
         indexes = [
-            models.Index(fields=["to_member"], condition=models.Q(undone_at__isnull=True), name="points_moved_here"),
+            models.Index(fields=["member"], name="points_moved_from"),
+            models.Index(fields=["to_member"], name="points_moved_to"),
         ]
 
 

@@ -133,17 +133,16 @@ RULES: dict[str, str] = {
         GROUP BY e.member_id, e.currency_id, e.number, e.amount HAVING -sum(a.taken) > e.amount
     """,
     "no source is reversed beyond what it earned": """
-        WITH RECURSIVE owner (member_id, root) AS (
-            SELECT m.member_id, m.to_member_id FROM members_pointsmove m
-            WHERE m.undone_at IS NULL
-              AND NOT EXISTS (SELECT 1 FROM members_pointsmove n WHERE n.member_id = m.to_member_id
-                              AND n.undone_at IS NULL)
-            UNION ALL
-            SELECT m.member_id, o.root FROM owner o
-            JOIN members_pointsmove m ON m.to_member_id = o.member_id AND m.undone_at IS NULL
+        WITH RECURSIVE pair (one, other) AS (
+            SELECT member_id, to_member_id FROM members_pointsmove
+            UNION SELECT to_member_id, member_id FROM members_pointsmove
+        ), related (member_id, other) AS (
+            SELECT one, other FROM pair UNION SELECT r.member_id, p.other FROM related r JOIN pair p ON p.one = r.other
+        ), roots AS (
+            SELECT member_id, LEAST(member_id, min(other)) AS root FROM related GROUP BY member_id
         ), mine AS (
             SELECT x.member_id, x.currency_id, COALESCE(o.root, x.member_id) AS root
-            FROM members_pointsaccount x LEFT JOIN owner o ON o.member_id = x.member_id
+            FROM members_pointsaccount x LEFT JOIN roots o ON o.member_id = x.member_id
             WHERE COALESCE(o.root, x.member_id) BETWEEN %(a)s AND %(b)s
         )
         SELECT x.root, x.currency_id, 'of ' || e.source || ': ' || sum(e.amount) FILTER (WHERE e.kind = 'reverse'),
