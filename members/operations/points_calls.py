@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +16,7 @@ from members.rules import points as rules
 from scrm.common import reactions
 from scrm.common.errors import Conflict, DomainError, Invalid, NotFound
 from scrm.common.reactions import Facts
-from scrm.common.transactions import atomic
+from scrm.common.transactions import atomic, current_actor
 
 LONGEST_REFERENCE = 120
 LONGEST_SOURCE = 80
@@ -97,9 +97,12 @@ def durable() -> Iterator[None]:
         with atomic():
             yield
         return
-    with atomic():
+    with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL synchronous_commit = off")
+            cursor.execute(
+                "SELECT set_config('scrm.actor', %s, true), set_config('synchronous_commit', 'off', true)",
+                [current_actor().ref],
+            )
         yield
     with connection.cursor() as cursor:
         # The fourth argument: everything up to here is written out.

@@ -165,7 +165,7 @@ def test_twenty_clients_with_one_reference_have_one_effect(ann: Member) -> None:
         answers = at_once([work] * 20)
         assert sorted(answer.duplicate for answer in answers) == [False] + [True] * 19, kind
         assert len({answer.number for answer in answers}) == 1
-        assert PointsEntry.objects.filter(kind=kind).count() == 1
+        assert PointsEntry.objects.filter(kind=kind, reference__in="ksh").count() == 1
 
 
 def test_sixteen_clients_on_few_members_and_every_answer_was_true() -> None:
@@ -227,7 +227,7 @@ def test_nothing_is_acknowledged_before_it_is_on_disk(ann: Member) -> None:
         points.earn(member_id=ann.pk, amount=1, reference="a", now=NOW)
     said = [query["sql"] for query in queries]
     assert said.index("COMMIT") < said.index("SELECT pg_logical_emit_message(false, 'scrm', '', true)") == len(said) - 1
-    assert "SET LOCAL synchronous_commit = off" in said
+    assert any("set_config('synchronous_commit', 'off', true)" in one for one in said)
     with CaptureQueriesContext(connection) as queries, transaction.atomic():
         points.earn(member_id=ann.pk, amount=1, reference="b", now=NOW)
     assert not [query for query in queries if "synchronous_commit" in query["sql"] or "emit" in query["sql"]]
