@@ -414,3 +414,4 @@ class MembershipState(models.TextChoices):
     ACTIVE = "active", pgettext_lazy("membership", "Running")
     ENDED = "ended", pgettext_lazy("membership", "Ended")
     REFUNDED = "refunded", pgettext_lazy("membership", "Refunded")
+    MOVED = "moved", pgettext_lazy("hold", "Moved to another member")

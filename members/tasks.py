@@ -18,6 +18,7 @@ from members.operations import (
     memberships,
     points_due,
     points_export,
+    points_grants,
     points_liability,
     points_warnings,
     tier_days,
@@ -82,6 +83,14 @@ def run_earning_backfill(_job_id: int, progress: Progress) -> None:
 @jobs.handles(earning_trials.KIND)
 def run_earning_trial(_job_id: int, progress: Progress) -> None:
     earning_trials.run(progress=progress)
+
+
+@jobs.handles(points_grants.KIND)
+def run_points_grant(_job_id: int, progress: Progress) -> None:
+    """Grant points on behalf of whoever asked for it."""
+    user = progress.job.created_by
+    with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
+        points_grants.run(params=progress.job.params, progress=progress)
 
 
 @shared_task(queue=Queues.DEFAULT.value)

@@ -13,6 +13,7 @@ from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
 from .points_liability import PointsCohort, PointsExpiry, PointsLiability
+from .points_moves import PointsMove, PointsMoveStep
 from .tiers import Membership, MembershipPlan, MemberTier, Tier, TierDay, TierMove, TierRung, TierScheme
 
 __all__ = [
@@ -53,6 +54,8 @@ __all__ = [
     "PointsHold",
     "PointsLiability",
     "PointsLot",
+    "PointsMove",
+    "PointsMoveStep",
     "Product",
     "Refund",
     "Region",

@@ -12,6 +12,7 @@ from scrm.common.placement import Placement
 _MEMBERS_OWN = ["pending", "available", "held"]
 LARGEST_AMOUNT = 10**12
 _LEDGER = ["booked_at", "member", "currency", "number"]
+LARGEST_BALANCE = 10**15  # of pending, available and held together, and of arrears
 
 
 def _append_only() -> pgtrigger.Trigger:
@@ -99,6 +100,16 @@ class PointsAccount(models.Model):
                 condition=models.Q(pending__gte=0, held__gte=0, last_number__gte=0),
                 name="points_account_not_negative",
             ),
+            # No sum of an account comes near the range of its type.
+            models.CheckConstraint(
+                condition=models.Q(
+                    available__gte=-LARGEST_BALANCE,
+                    available__lte=2 * LARGEST_BALANCE,
+                    pending__lte=2 * LARGEST_BALANCE,
+                    held__lte=2 * LARGEST_BALANCE,
+                ),
+                name="points_account_in_range",
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="points_account_due"),
@@ -161,11 +172,11 @@ class PointsEntry(models.Model):
             ),
         ]
         indexes = [
-            # What was taken back of a source.
+            # What was taken back of a source, and what of it has expired.
             models.Index(
                 fields=["member", "currency", "source"],
-                condition=models.Q(kind="reverse"),
-                name="points_entry_reversals",
+                condition=models.Q(kind__in=["reverse", "expire"]),
+                name="points_entry_taken_back",
             ),
             # The ledger of everybody, latest first; what is rare there, and what people booked, have their own.
             models.Index(fields=_LEDGER, name="points_entry_recent"),

@@ -7,71 +7,53 @@ and `reference` is booked once: called again it answers the first booking, with 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from members.operations import columns, currencies
+from members.operations.points_calls import (
+    LONGEST_REASON,
+    LONGEST_REFERENCE,
+    InArrears,
+    Movement,
+    NotEnough,
+    as_json,
+    call,
+    check,
+    durable,
+    refusing,
+    topic,
+)
 from members.rules import points as rules
 from scrm.common import clock, reactions
-from scrm.common.errors import Conflict, DomainError, Invalid, NotFound
+from scrm.common.errors import Invalid
 from scrm.common.reactions import Facts
-from scrm.common.transactions import atomic
 
-LONGEST_REFERENCE = 120
-LONGEST_REASON = 200
-
-
-class Movement(NamedTuple):
-    """What a call booked, and the balances after it. `number` is None when nothing was there to book."""
-
-    number: int | None
-    duplicate: bool
-    booked: int
-    pending: int
-    available: int
-    held: int
-
-    @property
-    def arrears(self) -> int:
-        return max(-self.available, 0)
-
-
-class NotEnough(Conflict):
-    """`available` says how many there are."""
-
-    code = "not_enough_points"
-
-
-class InArrears(Conflict):
-    """Nothing can be spent until `arrears` points have been earned."""
-
-    code = "in_arrears"
-
-
-# SQLSTATEs of the ledger's functions: what is raised, its code, what the database's DETAIL says, the words.
-_REFUSALS: dict[str, tuple[type[DomainError], str | None, str, Any]] = {
-    "LP001": (NotEnough, None, "available", gettext_lazy("There are not enough points.")),
-    "LP002": (InArrears, None, "arrears", gettext_lazy("The member is in arrears; nothing can be spent.")),
-    "LP003": (
-        Conflict, "reference_reused", "amount", gettext_lazy("This reference was used for another amount."),
-    ),
-    "LP004": (NotFound, "unknown_hold", "", gettext_lazy("There is no such hold.")),
-    "LP005": (Conflict, "hold_resolved", "state", gettext_lazy("The hold is resolved already.")),
-    "LP006": (Invalid, "above_hold", "held", gettext_lazy("That is more than was held.")),
-    "LP007": (Invalid, "above_original", "left", gettext_lazy("That is more than can be given back.")),
-    "LP008": (NotFound, "unknown_spending", "", gettext_lazy("Nothing was spent under this reference.")),
-    "LP009": (Conflict, "not_spendable", "", gettext_lazy("These points cannot be spent.")),
-    "LP010": (Invalid, "amount_out_of_range", "", gettext_lazy("An amount is 1 to 1,000,000,000,000.")),
-    "LP011": (NotFound, "unknown_member", "", gettext_lazy("There is no such member.")),
-}  # fmt: skip
+__all__ = [
+    "LONGEST_REASON",
+    "LONGEST_REFERENCE",
+    "Credit",
+    "InArrears",
+    "Movement",
+    "NotEnough",
+    "adjust",
+    "earn",
+    "earn_many",
+    "hold",
+    "post",
+    "refund",
+    "refusing",
+    "reverse",
+    "spend",
+    "topic",
+    "void",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +106,10 @@ def spend(
     """
     check(amount, reference, reason)
     return _call(
+    check(amount, reference, reason, source)
+    return call(
         "points_spend(%s, %s, %s, 'spend', %s, %s, %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), amount, reference, source, reason, _json(detail), now],
+        [member_id, currencies.currency_id(currency), amount, reference, source, reason, as_json(detail), now],
         member_id, currency, now,
     )  # fmt: skip
 
@@ -146,11 +130,12 @@ def hold(
     Raises as `spend` does.
     """
     check(amount, reference, reason)
+    check(amount, reference, reason, source)
     if minutes is None:
         minutes = currencies.get(currency).hold_minutes
     if not 1 <= minutes <= 525_600:
         raise Invalid(_("A hold lasts 1 minute to 1 year."), code="out_of_range", field="minutes")
-    return _call(
+    return call(
         "points_hold(%s, %s, %s, %s, %s, %s, %s, %s)",
         [
             member_id, currencies.currency_id(currency), amount, reference, source,
@@ -204,8 +189,9 @@ def refund(
     """
     check(amount, reference, reason)
     return _call(
+    return call(
         "points_refund(%s, %s, %s, %s, %s, %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), spent, amount, reference, reason, _json(detail), now],
+        [member_id, currencies.currency_id(currency), spent, amount, reference, reason, as_json(detail), now],
         member_id, currency, now,
     )  # fmt: skip
 
@@ -229,9 +215,11 @@ def reverse(
     """
     check(amount, reference, reason)
     return _call(
+    check(amount, reference, reason, source)
+    return call(
         "points_reverse(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            member_id, currencies.currency_id(currency), source, amount, reference, reason, _json(detail),
+            member_id, currencies.currency_id(currency), source, amount, reference, reason, as_json(detail),
             occurred_at or now, now,
         ],
         member_id, currency, now,
@@ -258,8 +246,9 @@ def adjust(
         return _credit("adjust", member_id, currency, amount, reference, "", None, None, reason, detail, now)
     check(-amount, reference, reason)
     return _call(
+    return call(
         "points_spend(%s, %s, %s, 'adjust', %s, '', %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), -amount, reference, reason, _json(detail), now],
+        [member_id, currencies.currency_id(currency), -amount, reference, reason, as_json(detail), now],
         member_id, currency, now,
     )  # fmt: skip
 
@@ -269,8 +258,8 @@ def earn_many(
 ) -> dict[int, bool]:
     """Credit many members at once, each at most once per call.
 
-    Answers by member whether it was booked (True) or had been before (False); members that are unknown, merged or
-    erased are left out. One statement for all. Raises `Invalid` as `earn` does.
+    Answers by member whether it was booked (True) or had been before, whatever the amount (False); members that are
+    unknown, merged or erased are left out. One statement for all. Raises `Invalid` as `earn` does, and `member_twice`.
     """
     if not credits:
         return {}
@@ -281,6 +270,17 @@ def earn_many(
         check(credit.amount, credit.reference, reason)
     occurred = [credit.occurred_at or now for credit in ordered]
     with refusing(), atomic(), connection.cursor() as cursor:
+        check(credit.amount, credit.reference, reason, credit.source)
+    if any(one.member_id == other.member_id for one, other in pairwise(ordered)):
+        raise Invalid(_("One credit a member and call."), code="member_twice", field="credits")
+    occurred = [credit.occurred_at or now for credit in ordered]
+    if max(occurred) > now:
+        raise Invalid(_("This is still to come."), code="in_future", field="occurred_at")
+    activates = [rules.activation(policy, at) for at in occurred]
+    expires = [rules.expiry(policy, at, zone) for at in occurred]
+    if any(end is not None and end <= start for start, end in zip(activates, expires, strict=True)):
+        raise Invalid(_("They would expire before they could be spent."), code="expires_early", field="expires_at")
+    with refusing(), durable(), connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT earning_member, was_known FROM points_earn_many(
@@ -294,9 +294,9 @@ def earn_many(
                 columns.texts(credit.reference for credit in ordered),
                 columns.texts(credit.source for credit in ordered),
                 columns.instants(occurred),
-                columns.instants(rules.activation(policy, at) for at in occurred),
-                columns.instants(rules.expiry(policy, at, zone) for at in occurred),
-                columns.texts(_json(credit.detail) for credit in ordered),
+                columns.instants(activates),
+                columns.instants(expires),
+                columns.texts(as_json(credit.detail) for credit in ordered),
                 reason,
                 now,
             ],
@@ -305,11 +305,6 @@ def earn_many(
         touched = [member_id for member_id, booked in answer.items() if booked]
         reactions.run(Facts(now=now, member_ids=touched, topics=frozenset({topic(currency)})))
     return answer
-
-
-def topic(currency: str) -> str:
-    """What conditions that hang on a balance of this currency hang on."""
-    return f"points:{currency}"
 
 
 def _credit(
@@ -326,6 +321,7 @@ def _credit(
     now: datetime,
 ) -> Movement:
     check(amount, reference, reason)
+    check(amount, reference, reason, source)
     found = currencies.get(currency)
     policy = currencies.policy(found)
     at = occurred_at or now
@@ -335,10 +331,10 @@ def _credit(
     activates_at = rules.activation(policy, at)
     if expires_at is not None and expires_at <= activates_at:
         raise Invalid(_("They would expire before they could be spent."), code="expires_early", field="expires_at")
-    return _call(
+    return call(
         f"points_earn(%s, %s, %s, '{kind}', %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608  # a word of this file
         [
-            member_id, found.pk, amount, reference, source, at, activates_at, expires_at, reason, _json(detail), now,
+            member_id, found.pk, amount, reference, source, at, activates_at, expires_at, reason, as_json(detail), now,
         ],
         member_id, currency, now,
     )  # fmt: skip
@@ -353,9 +349,9 @@ def _resolve(
     detail: Mapping[str, Any] | None,
     now: datetime,
 ) -> Movement:
-    return _call(
+    return call(
         "points_resolve(%s, %s, %s, %s, %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), reference, amount, reason, _json(detail), now],
+        [member_id, currencies.currency_id(currency), reference, amount, reason, as_json(detail), now],
         member_id, currency, now,
     )  # fmt: skip
 

@@ -1,0 +1,144 @@
+"""Granting points to many members at once: a background job in chunks, each member once a grant.
+
+The grant's key is the reference of every booking, so that a chunk that is repeated after a crash books nothing twice.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from pyroaring import BitMap
+
+from members.models import Member
+from members.operations import columns, currencies
+from members.operations.points_calls import check, refusing, topic
+from members.rules import points as rules
+from scrm.common import clock, jobs, reactions
+from scrm.common.access import Actor
+from scrm.common.errors import Invalid
+from scrm.common.jobs import Progress
+from scrm.common.models import Job
+from scrm.common.reactions import Facts
+from scrm.common.transactions import atomic
+
+KIND = "points_grant"
+CHUNK = 20_000
+_PREFIX = "grant:"
+
+
+def start(
+    *,
+    grant: str,
+    amount: int,
+    currency: str = currencies.POINTS,
+    member_ids: Collection[int] | None = None,
+    reason: str = "",
+    actor: Actor,
+    now: datetime,
+) -> Job:
+    """Queue a grant of `amount` points to these members, or to everybody who is active.
+
+    `grant` is a business key of up to 114 characters: whoever has had it is passed over, also by another job. Points
+    become available and expire by the currency's policy, counted from `now`. Raises `Invalid`, `NotFound`.
+    """
+    check(amount, f"{_PREFIX}{grant}", reason)
+    if not grant:
+        raise Invalid(_("A reference is 1 to 120 printable characters."), code="bad_reference", field="grant")
+    policy = currencies.policy(currencies.get(currency))
+    expires = rules.expiry(policy, now, clock.shop_zone())
+    if expires is not None and expires <= rules.activation(policy, now):
+        raise Invalid(_("They would expire before they could be spent."), code="expires_early", field="currency")
+    total = Member.objects.filter(status="active").count() if member_ids is None else len(set(member_ids))
+    return jobs.create(
+        kind=KIND,
+        label=_("Grant points"),
+        params={
+            "grant": grant,
+            "amount": amount,
+            "currency": currency,
+            "members": None if member_ids is None else _packed(member_ids),
+            "reason": reason,
+            "occurred_at": now.isoformat(),
+        },
+        actor=actor,
+        total=total,
+    )
+
+
+def run(*, params: dict[str, Any], progress: Progress) -> None:
+    """Grant chunk by chunk, each one transaction; continues after the last chunk that was reported.
+
+    Counts how many were `granted`, had been granted before (`known`), and were `skipped` because they are not active.
+    """
+    kind = currencies.get(params["currency"])
+    policy, at = currencies.policy(kind), datetime.fromisoformat(params["occurred_at"])
+    values = {
+        "currency": kind.pk,
+        "amount": params["amount"],
+        "reference": f"{_PREFIX}{params['grant']}",
+        "occurred": at,
+        "activates": rules.activation(policy, at),
+        "expires": rules.expiry(policy, at, clock.shop_zone()),
+        "reason": params["reason"],
+    }
+    checkpoint = progress.checkpoint or {"after": 0, "done": 0, "counts": {"granted": 0, "known": 0, "skipped": 0}}
+    done, counts = checkpoint["done"], dict(checkpoint["counts"])
+    for chunk in _chunks(params["members"], checkpoint["after"]):
+        granted, known = _grant(chunk, params["currency"], values)
+        done += len(chunk)
+        for name, number in (("granted", granted), ("known", known), ("skipped", len(chunk) - granted - known)):
+            counts[name] += number
+        checkpoint = {"after": chunk[-1], "done": done, "counts": counts}
+        progress.report(done=done, counts=counts, checkpoint=checkpoint)
+
+
+def _grant(chunk: list[int], currency: str, values: dict[str, Any]) -> tuple[int, int]:
+    """Book one chunk; answers how many were granted, and how many had been before."""
+    now = clock.now()
+    with refusing(), atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH g AS (SELECT %(members)s::bigint[] AS members, ARRAY[cardinality(%(members)s::bigint[])] AS size)
+            SELECT array_agg(e.earning_member) FILTER (WHERE NOT e.was_known), count(*) FILTER (WHERE e.was_known)
+            FROM g CROSS JOIN LATERAL points_earn_many(
+                %(currency)s, 'earn', g.members, array_fill(%(amount)s::bigint, g.size),
+                array_fill(%(reference)s::text, g.size), array_fill(%(reference)s::text, g.size),
+                array_fill(%(occurred)s::timestamptz, g.size), array_fill(%(activates)s::timestamptz, g.size),
+                array_fill(%(expires)s::timestamptz, g.size), array_fill(NULL::text, g.size), %(reason)s, %(now)s
+            ) e
+            """,
+            {**values, "members": columns.integers(chunk), "now": now},
+        )
+        granted, known = cursor.fetchone()
+        reactions.run(Facts(now=now, member_ids=sorted(granted or []), topics=frozenset({topic(currency)})))
+    return len(granted or []), known
+
+
+def _chunks(packed: str | None, after: int) -> Iterator[list[int]]:
+    """The members whose turn it still is, in order of their ids."""
+    if packed is not None:
+        members = BitMap.deserialize(base64.b64decode(packed))
+        rest = members[members.rank(after) :] if members else members
+        for start in range(0, len(rest), CHUNK):
+            yield list(rest[start : start + CHUNK])
+        return
+    while True:
+        found = Member.objects.filter(pk__gt=after, status="active").order_by("pk").values_list("pk", flat=True)[:CHUNK]
+        chunk = list(found)
+        if not chunk:
+            return
+        yield chunk
+        after = chunk[-1]
+
+
+def _packed(member_ids: Collection[int]) -> str:
+    """Many ids in few characters. Raises `Invalid` for what is no id."""
+    try:
+        return base64.b64encode(BitMap(member_ids).serialize()).decode()
+    except (OverflowError, TypeError, ValueError) as error:
+        raise Invalid(_("There is no such member."), code="unknown_member", field="member_ids") from error

@@ -1,0 +1,141 @@
+"""What the database refuses to plain SQL, and what the checker finds when balances were tampered with all the same."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from members.models import Member, PointsAccount, PointsLot
+from members.operations import currencies, points, points_rebuild
+from members.queries import points_check
+from tests.factories import NOW, make_member
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def member() -> Member:
+    """Earned 100, spent 60, 20 of it given back."""
+    currencies.get("points")
+    member = make_member()
+    points.earn(member_id=member.pk, amount=100, reference="e", source="order:1", now=NOW)
+    points.spend(member_id=member.pk, amount=60, reference="s", now=NOW)
+    points.refund(member_id=member.pk, spent="s", amount=20, reference="r", now=NOW)
+    return member
+
+
+def run(statement: str, **values: object) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute(statement, values)
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+ENTRY = """
+    INSERT INTO members_pointsentry (member_id, currency_id, number, transaction, kind, debit, credit, amount,
+        available_after, reference, detail, actor, occurred_at, booked_at)
+    SELECT member_id, currency_id, {number}, {number}, {kind}, {amount}, 60, 'x', '{{"spent": "s"}}', 'me', now(), now()
+    FROM members_pointsaccount WHERE member_id = %(member)s
+"""
+TAKING = """
+    INSERT INTO members_pointsallocation (member_id, currency_id, entry, lot, origin, taken)
+    SELECT member_id, currency_id, {values} FROM members_pointsaccount WHERE member_id = %(member)s
+"""
+REFUND = "'refund', 'redeemed', 'available'"
+
+
+@pytest.mark.parametrize("table", ["members_pointsentry", "members_pointsallocation"])
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET member_id = member_id", "TRUNCATE {} CASCADE"])
+def test_what_was_booked_is_neither_changed_nor_deleted_nor_emptied(member: Member, table: str, statement: str) -> None:
+    # The suite empties tables between tests; the product's database never does.
+    run(f"ALTER TABLE {table} ENABLE TRIGGER points_never_emptied")
+    with pytest.raises(DatabaseError, match="never emptied|Cannot update or delete"):
+        run(statement.format(table))
+    run(f"ALTER TABLE {table} DISABLE TRIGGER points_never_emptied")
+
+
+@pytest.mark.parametrize("number", [0, 2, 3, 5, 9])
+def test_entries_come_in_order(member: Member, number: int) -> None:
+    entry = ENTRY.format(number=number, kind="'spend', 'available', 'redeemed'", amount=1)
+    with pytest.raises(DatabaseError):
+        run(entry, member=member.pk)
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount"),
+    [
+        ("'spend', 'issued', 'redeemed'", 1),  # nobody's points on either side
+        ("'spend', 'available', 'available'", 1),
+        ("'gift', 'available', 'redeemed'", 1),
+        ("'spend', 'available', 'redeemed'", 0),
+        ("'spend', 'available', 'redeemed'", 10**12 + 1),
+        ("'earn', 'issued', 'available'", -5),
+    ],
+)
+def test_an_entry_has_two_sides_and_an_amount(member: Member, kind: str, amount: int) -> None:
+    with pytest.raises(DatabaseError):
+        run(ENTRY.format(number=4, kind=kind, amount=amount), member=member.pk)
+
+
+@pytest.mark.parametrize(
+    ("amount", "takings"),
+    [
+        (40, []),  # gives nothing back
+        (40, ["4, 1, 2, -30"]),  # less than it says
+        (41, ["4, 1, 2, -41"]),  # more than is left of the spending
+        (40, ["4, 1, 1, -40"]),  # of what was no spending
+        (40, ["4, 1, 2, -40", "4, 1, 4, 41"]),  # and takes more than it moved
+    ],
+)
+def test_a_refund_never_exceeds_what_was_spent(member: Member, amount: int, takings: list[str]) -> None:
+    statements = [ENTRY.format(number=4, kind=REFUND, amount=amount), *(TAKING.format(values=one) for one in takings)]
+    with pytest.raises(DatabaseError):
+        run(";".join(statements), member=member.pk)
+
+
+def test_an_honest_refund_by_hand_is_taken(member: Member) -> None:
+    run(ENTRY.format(number=4, kind=REFUND, amount=40) + ";" + TAKING.format(values="4, 1, 2, -40"), member=member.pk)
+    assert points_rebuild.rebuild() == 1
+    assert PointsAccount.objects.get(member=member).available == 100
+
+
+@pytest.mark.parametrize("values", ["2, 1, 2, 1", "3, 1, 3, 30", "4, 1, 4, 1", "3, 1, 3, 21"])
+def test_only_the_newest_entry_takes_and_no_more_than_it_moved(member: Member, values: str) -> None:
+    with pytest.raises(DatabaseError):
+        run(TAKING.format(values=values), member=member.pk)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE members_pointsaccount SET available = available + 1", "balances are the sums of the entries"),
+        ("UPDATE members_pointsaccount SET last_number = 9", "entries are numbered without gaps"),
+        ("UPDATE members_pointslot SET remaining = remaining - 1", "lots are what was earned less what was taken"),
+        ("UPDATE members_pointslot SET earned = earned + 1", "every credit is a lot, with what it credited"),
+        ("UPDATE members_pointslot SET expires_at = now() + interval '1 day'", "nothing falls due unnoticed"),
+    ],
+)
+def test_the_checker_finds_and_rebuilding_mends(member: Member, statement: str, found: str) -> None:
+    assert list(points_check.check()) == []
+    run(statement)
+    with pytest.raises(CommandError):
+        call_command("points", "check")
+    assert any(one.rule.startswith(found) and one.member_id == member.pk for one in points_check.check())
+    assert points_rebuild.rebuild() == 1
+    assert (list(points_check.check()), points_check.unbalanced(), points_rebuild.rebuild()) == ([], [], 0)
+
+
+def test_a_lot_that_was_deleted_is_found(member: Member) -> None:
+    run("DELETE FROM members_pointslot")
+    assert {one.rule for one in points_check.check()} >= {"every credit is a lot, with what it credited"}
+    assert not PointsLot.objects.exists()
+
+
+def test_the_programme_and_the_members_add_up_to_nothing(member: Member, capsys: pytest.CaptureFixture[str]) -> None:
+    assert points_check.programme() == {
+        ("points", "issued"): -100, ("points", "redeemed"): 40, ("points", "members"): 60,
+    }  # fmt: skip
+    call_command("points", "check")
+    call_command("points", "rebuild")
+    assert "every promise is kept" in capsys.readouterr().out
