@@ -104,8 +104,6 @@ def spend(
 
     Raises `NotEnough`, `InArrears`, `Conflict` (`reference_reused`, `not_spendable`), `Invalid`, `NotFound`.
     """
-    check(amount, reference, reason)
-    return _call(
     check(amount, reference, reason, source)
     return call(
         "points_spend(%s, %s, %s, 'spend', %s, %s, %s, %s, %s)",
@@ -129,7 +127,6 @@ def hold(
 
     Raises as `spend` does.
     """
-    check(amount, reference, reason)
     check(amount, reference, reason, source)
     if minutes is None:
         minutes = currencies.get(currency).hold_minutes
@@ -188,7 +185,6 @@ def refund(
     there are none. Raises `NotFound` (`unknown_spending`), `Invalid` (`above_original`), `Conflict`.
     """
     check(amount, reference, reason)
-    return _call(
     return call(
         "points_refund(%s, %s, %s, %s, %s, %s, %s, %s)",
         [member_id, currencies.currency_id(currency), spent, amount, reference, reason, as_json(detail), now],
@@ -213,8 +209,6 @@ def reverse(
 
     Raises `Invalid` (`above_original`) for more than the source has earned and not given back yet.
     """
-    check(amount, reference, reason)
-    return _call(
     check(amount, reference, reason, source)
     return call(
         "points_reverse(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -245,7 +239,6 @@ def adjust(
     if amount >= 0:
         return _credit("adjust", member_id, currency, amount, reference, "", None, None, reason, detail, now)
     check(-amount, reference, reason)
-    return _call(
     return call(
         "points_spend(%s, %s, %s, 'adjust', %s, '', %s, %s, %s)",
         [member_id, currencies.currency_id(currency), -amount, reference, reason, as_json(detail), now],
@@ -267,9 +260,6 @@ def earn_many(
     kind = currencies.get(currency)
     policy, zone = currencies.policy(kind), clock.shop_zone()
     for credit in ordered:
-        check(credit.amount, credit.reference, reason)
-    occurred = [credit.occurred_at or now for credit in ordered]
-    with refusing(), atomic(), connection.cursor() as cursor:
         check(credit.amount, credit.reference, reason, credit.source)
     if any(one.member_id == other.member_id for one, other in pairwise(ordered)):
         raise Invalid(_("One credit a member and call."), code="member_twice", field="credits")
@@ -320,7 +310,6 @@ def _credit(
     detail: Mapping[str, Any] | None,
     now: datetime,
 ) -> Movement:
-    check(amount, reference, reason)
     check(amount, reference, reason, source)
     found = currencies.get(currency)
     policy = currencies.policy(found)
@@ -354,43 +343,3 @@ def _resolve(
         [member_id, currencies.currency_id(currency), reference, amount, reason, as_json(detail), now],
         member_id, currency, now,
     )  # fmt: skip
-
-
-def _call(function: str, values: list[Any], member_id: int, currency: str, now: datetime) -> Movement:
-    """Run one function of the ledger and what follows it, as one transaction."""
-    with refusing(), atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {function}", values)
-            movement = Movement(*cursor.fetchone())
-        if not movement.duplicate and movement.number is not None:
-            reactions.run(Facts(now=now, member_ids=[member_id], topics=frozenset({topic(currency)})))
-    return movement
-
-
-@contextmanager
-def refusing() -> Any:
-    """The refusals of the ledger's functions as typed failures."""
-    try:
-        yield
-    except DatabaseError as error:
-        refusal = _REFUSALS.get(getattr(error.__cause__, "sqlstate", None) or "")
-        if refusal is None:
-            raise
-        kind, code, named, message = refusal
-        said = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
-        detail = {named: int(said) if said.lstrip("-").isdigit() else said} if named and said else {}
-        raise kind(message, code=code, **detail) from error
-
-
-def check(amount: int, reference: str, reason: str) -> None:
-    """Refuse values that no movement has. Raises `Invalid`."""
-    if not 1 <= amount <= rules.LARGEST_AMOUNT:
-        raise Invalid(_REFUSALS["LP010"][3], code="amount_out_of_range", field="amount")
-    if not 1 <= len(reference) <= LONGEST_REFERENCE or not reference.isprintable():
-        raise Invalid(_("A reference is 1 to 120 printable characters."), code="bad_reference", field="reference")
-    if len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")
-
-
-def _json(detail: Mapping[str, Any] | None) -> str:
-    return json.dumps(detail or {}, ensure_ascii=False)
