@@ -88,6 +88,7 @@ def run_tiers(_job_id: int, progress: Progress) -> None:
     changed = tiers.evaluate_everyone(
         now=clock.now(), report=lambda done, total: progress.report(done=done, total=total)
     )
+    tier_schemes.applied(now=clock.now())
     progress.report(counts={"changed": changed})
     progress.finish_with(result_url=reverse("tier_list"))
 

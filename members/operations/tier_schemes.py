@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -72,6 +72,22 @@ class Content:
     downgrade: str = TierDowngrade.EARNED.value
     on_refund: str = TierOnRefund.KEEP.value
     gifts_on_change: bool = False
+
+
+# Told when everybody has been looked at by another version: what conditions say about tiers is to be read anew.
+Follower = Callable[[datetime], object]
+_followers: list[Follower] = []
+
+
+def register_follower(follower: Follower) -> None:
+    """Higher apps say here what of theirs follows a change of the ladder."""
+    _followers.append(follower)
+
+
+def applied(*, now: datetime) -> None:
+    """Everybody has been looked at by the version in effect."""
+    for follower in _followers:
+        follower(now)
 
 
 SETTINGS = tuple(one.name for one in fields(Content) if one.name != "steps")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +17,16 @@ from members.rules import tier_steps
 from members.rules.tier_steps import Move, Standing
 from members.rules.tiers import Almanac, Scheme, Span
 from scrm.common import clock, display, money
+
+# What has to be spent, in minor units, to earn so much growth; None where no rule says it plainly.
+Spending = Callable[[int], int | None]
+_spending: Spending | None = None
+
+
+def register_spending(find: Spending) -> None:
+    """Whoever knows the rules by which orders earn growth says here what is to be spent for it."""
+    global _spending  # noqa: PLW0603  # set once, at start-up
+    _spending = find
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,10 @@ class Stand:
         """What brings the next tier."""
         if self.next is None:
             return _("This is the highest tier.")
-        return lacking_sentence(self.basis, self.next.amount) % {"tier": self.next.tier.name}
+        cost = _spending(self.next.amount) if self.basis == "growth" and _spending is not None else None
+        if cost is not None:
+            return lacking_sentence("spend", cost, self.next.tier.name)
+        return lacking_sentence(self.basis, self.next.amount, self.next.tier.name)
 
     @property
     def keeping_sentence(self) -> str:
@@ -79,14 +92,14 @@ def amount(basis: str, value: int) -> str:
     return display.money(value) if basis == "spend" else display.integer(value)
 
 
-def lacking_sentence(basis: str, lacking: int) -> str:
-    """The sentence with its amount; %(tier)s is left to fill."""
+def lacking_sentence(basis: str, lacking: int, tier: str) -> str:
+    """So much brings a tier."""
     text = {
-        "growth": _("%(amount)s more growth reaches %%(tier)s."),
-        "spend": _("Spending another %(amount)s reaches %%(tier)s."),
-        "orders": _("%(amount)s more orders reach %%(tier)s."),
+        "growth": _("%(amount)s more growth reaches %(tier)s."),
+        "spend": _("Spending another %(amount)s reaches %(tier)s."),
+        "orders": _("%(amount)s more orders reach %(tier)s."),
     }[basis]
-    return text % {"amount": amount(basis, lacking)}
+    return text % {"amount": amount(basis, lacking), "tier": tier}
 
 
 def standing(member_id: int, *, now: datetime) -> Stand | None:

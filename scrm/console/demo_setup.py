@@ -9,7 +9,7 @@ from typing import Any
 from analytics.operations import lifecycle, model_tags, rfm, rfm_models
 from campaigns.operations import campaigns, templates
 from campaigns.queries import accounts
-from members.operations import demo_benefits
+from members.operations import demo_benefits, tier_demo
 from scrm.common import clock
 from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
@@ -111,10 +111,13 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
         rfm.run(model_id=model.pk, as_of=day, actor=SYSTEM, now=now)
     report("lifecycle stages")
     lifecycle.run(as_of=today, actor=SYSTEM, now=now)
-    report("benefits")
-    demo_benefits.load(seed=seed, now=now)
     report("model tags")
     model_tags.run(as_of=today, actor=SYSTEM, now=now)
+    report("membership tiers")
+    # After whatever earns growth.
+    tier_demo.load(now=now)
+    report("benefits")
+    demo_benefits.load(seed=seed, now=now)
     made = [segments.create(name=name, condition=condition, now=now) for name, condition in SEGMENTS]
     # The first segment tells timelines who comes and goes.
     report("automatic tags")

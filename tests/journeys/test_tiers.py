@@ -1,0 +1,47 @@
+"""The ladder by mouse: a level more, thresholds changed, who would move is shown before anything is saved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.journeys.conftest import Product
+
+AXE = Axe()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_ladder_is_edited_with_its_preview(open_page: Callable[..., Page], product: Product, language: str) -> None:
+    page = open_page(language=language)
+    page.goto(product.url("/tiers/"), wait_until="networkidle")
+    before = int(page.locator("#versions").locator("xpath=../..").locator("tbody th").first.inner_text())
+    page.goto(product.url("/tiers/edit/"), wait_until="networkidle")
+    expect(page.locator("#preview [data-moved]")).to_be_visible()
+    levels = page.locator(".rung")
+    count = levels.count()
+    page.locator("button[value=add]").click()
+    expect(levels).to_have_count(count + 1)
+    added = levels.nth(count)
+    added.locator("[name=step_name]").fill("黑金")
+    added.locator("[name=step_threshold]").fill("1")
+    # Below the level under it: refused where it stands, before anything is saved.
+    expect(page.locator("#preview .notice-error")).to_be_visible()
+    added.locator("[name=step_threshold]").fill(str(20_000 + before))
+    expect(page.locator("#preview [data-moved]")).to_be_visible()
+    expect(page.locator("#preview table").first).to_contain_text("黑金")
+    levels.nth(count).locator("button[value^='up:']").click()
+    expect(levels.nth(count - 1).locator("[name=step_name]")).to_have_value("黑金")
+    levels.nth(count - 1).locator("button[value^='remove:']").click()
+    expect(levels).to_have_count(count)
+    found = AXE.run(page)
+    assert [one["id"] for one in found.response["violations"] if one["impact"] in ("serious", "critical")] == []
+    levels.nth(1).locator("[name=step_threshold]").fill(str(400 + before))
+    levels.nth(1).locator("[name=step_retention]").fill("100")
+    expect(page.locator("#preview [data-moved]")).to_be_visible()
+    page.locator(".form-foot .btn-primary").click()
+    page.wait_for_url(re.compile(r"/tiers/$"))
+    expect(page.locator("#versions").locator("xpath=../..").locator("tbody th").first).to_have_text(str(before + 1))
