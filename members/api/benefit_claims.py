@@ -18,11 +18,12 @@ from members.operations import benefit_uses, benefits
 from members.queries import benefit_claims as queries
 from members.queries import benefits as entitlements
 from members.queries import profiles
+from scrm.api import problems
 from scrm.api.pagination import KeysetListView
 from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Actor, Permission
-from scrm.common.errors import Invalid
+from scrm.common.errors import Conflict, Invalid
 
 
 def shown(claim: MemberBenefit, *, duplicate: bool | None = None) -> dict[str, Any]:
@@ -72,7 +73,15 @@ class MemberClaimsView(KeysetListView):
 
 
 class _ActView(ApiView):
+    """Refusals tell what they are about beside their code: `quota_reached` when it renews, `expired` since when."""
+
     permission = Permission.BENEFITS_REDEEM
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if not isinstance(exc, Conflict) or not exc.detail:
+            return super().handle_exception(exc)
+        body = problems.document(exc.status, str(exc.message), code=exc.code, **exc.detail)
+        return Response(body, status=exc.status, content_type=problems.MEDIA_TYPE)
 
     def member(self, member_id: int) -> int:
         """The member, if the caller sees them. Raises `NotFound`."""
@@ -81,19 +90,19 @@ class _ActView(ApiView):
 
 class ClaimView(_ActView):
     @extend_schema(summary="Claim a benefit", request=shapes.ClaimIn, responses=shapes.ClaimOut)
-    def post(self, request: Request, member_id: int, key: str) -> Response:
+    def post(self, request: Request, member_id: int, benefit_key: str) -> Response:
         """Within the quota. Refusals are 409s that say why: `not_entitled`, `quota_reached`, `out_of_codes` …"""
         given = valid(shapes.ClaimIn(data=request.data))
-        done = benefits.claim(member_id=self.member(member_id), benefit_key=key, now=clock.now(), **given)
+        done = benefits.claim(member_id=self.member(member_id), benefit_key=benefit_key, now=clock.now(), **given)
         return Response(shown(done.claim, duplicate=done.duplicate), status=200 if done.duplicate else 201)
 
 
 class UseView(_ActView):
     @extend_schema(summary="Use a benefit that needs no claim", request=shapes.UseIn, responses=shapes.ClaimOut)
-    def post(self, request: Request, member_id: int, key: str) -> Response:
+    def post(self, request: Request, member_id: int, benefit_key: str) -> Response:
         given = valid(shapes.UseIn(data=request.data))
         done = benefits.use(
-            member_id=self.member(member_id), benefit_key=key, reference=given["reference"],
+            member_id=self.member(member_id), benefit_key=benefit_key, reference=given["reference"],
             store_id=store_id(given["store"], self.actor), now=clock.now(),
         )  # fmt: skip
         return Response(shown(done.claim, duplicate=done.duplicate), status=200 if done.duplicate else 201)
@@ -101,9 +110,9 @@ class UseView(_ActView):
 
 class IssueView(_ActView):
     @extend_schema(summary="Give a benefit beside its quota", request=shapes.IssueIn, responses=shapes.ClaimOut)
-    def post(self, request: Request, member_id: int, key: str) -> Response:
+    def post(self, request: Request, member_id: int, benefit_key: str) -> Response:
         given = valid(shapes.IssueIn(data=request.data))
-        done = benefits.issue(member_id=self.member(member_id), benefit_key=key, now=clock.now(), **given)
+        done = benefits.issue(member_id=self.member(member_id), benefit_key=benefit_key, now=clock.now(), **given)
         return Response(shown(done.claim, duplicate=done.duplicate), status=200 if done.duplicate else 201)
 
 

@@ -46,9 +46,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("benefit-codes/verify", benefit_claims.CodeVerifyView.as_view(), name="api_benefit_verify"),
     path("benefit-codes/redeem", benefit_claims.CodeRedeemView.as_view(), name="api_benefit_redeem"),
     path("members/<int:member_id>/benefits", benefit_claims.MemberBenefitsView.as_view(), name="api_member_benefits"),
-    path("members/<int:member_id>/benefits/<str:key>/claim", benefit_claims.ClaimView.as_view(), name="api_claim"),
-    path("members/<int:member_id>/benefits/<str:key>/use", benefit_claims.UseView.as_view(), name="api_benefit_use"),
-    path("members/<int:member_id>/benefits/<str:key>/issue", benefit_claims.IssueView.as_view(), name="api_issue"),
+    path(
+        "members/<int:member_id>/benefits/<str:benefit_key>/claim", benefit_claims.ClaimView.as_view(), name="api_claim"
+    ),
+    path(
+        "members/<int:member_id>/benefits/<str:benefit_key>/use",
+        benefit_claims.UseView.as_view(),
+        name="api_benefit_use",
+    ),
+    path(
+        "members/<int:member_id>/benefits/<str:benefit_key>/issue", benefit_claims.IssueView.as_view(), name="api_issue"
+    ),
     path("members/<int:member_id>/claims", benefit_claims.MemberClaimsView.as_view(), name="api_member_claims"),
     *(
         path(f"members/<int:member_id>/claims/<uuid:claim_id>/{act}", view.as_view(), name=f"api_claim_{act}")
@@ -115,7 +123,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("members/<int:member_id>/tier/history", tiers.MemberTierHistoryView.as_view(), name="api_member_tier_history"),
     path("members/<int:member_id>/tier/replay", tiers.MemberTierReplayView.as_view(), name="api_member_tier_replay"),
     path("membership-plans", memberships.PlanListView.as_view(), name="api_membership_plans"),
-    path("membership-plans/<str:key>", memberships.PlanView.as_view(), name="api_membership_plan"),
+    path("membership-plans/<str:benefit_key>", memberships.PlanView.as_view(), name="api_membership_plan"),
     path("members/<int:member_id>/memberships", memberships.MembershipListView.as_view(), name="api_memberships"),
     path(
         "members/<int:member_id>/memberships/refund",

@@ -113,13 +113,13 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
         rfm.run(model_id=model.pk, as_of=day, actor=SYSTEM, now=now)
     report("lifecycle stages")
     lifecycle.run(as_of=today, actor=SYSTEM, now=now)
-    report("benefits")
-    demo_benefits.load(seed=seed, now=now)
     report("model tags")
     model_tags.run(as_of=today, actor=SYSTEM, now=now)
     report("membership tiers")
     # After whatever earns growth.
     tier_demo.load(now=now)
+    report("benefits")
+    demo_benefits.load(seed=seed, now=now)
     made = [segments.create(name=name, condition=condition, now=now) for name, condition in SEGMENTS]
     # The first segment tells timelines who comes and goes.
     report("automatic tags")

@@ -91,9 +91,9 @@ def test_refusals_are_problems_with_a_code(shop: Client) -> None:
     refused = post(shop, path, {"reference": "b"})
     assert (refused.status_code, refused.json()["code"], refused.json()["quota"]) == (409, "quota_reached", 1)
     for body, status, code in (
-        ({}, 400, "invalid"),
-        ({"reference": "\x00"}, 400, "invalid"),
-        ({"reference": "x" * 121}, 400, "invalid"),
+        ({}, 422, "invalid"),
+        ({"reference": "\x00"}, 422, "invalid"),
+        ({"reference": "x" * 121}, 422, "invalid"),
         ({"reference": "a\nb"}, 422, "bad_reference"),
     ):
         answer = post(shop, path, body)

@@ -50,9 +50,9 @@ def test_a_benefit_is_made_changed_put_into_use_and_ended(admin: Client) -> None
     assert benefit.valid_until == clock.day_end(clock.shop_date(benefit.valid_until) - timedelta(days=1))
     admin.post(f"/benefits/{benefit.pk}/activate/")
     page = admin.get(f"/benefits/{benefit.pk}/").content.decode()
-    assert "每人" in page or "2 ×" in page
-    admin.post(f"/benefits/{benefit.pk}/edit/", form(name="停车券", version="1", condition=""))
-    stale = admin.post(f"/benefits/{benefit.pk}/edit/", form(name="别的", version="1"))
+    assert "每周 2 次" in page
+    admin.post(f"/benefits/{benefit.pk}/edit/", form(name="停车券", version="2", condition=""))
+    stale = admin.post(f"/benefits/{benefit.pk}/edit/", form(name="别的", version="2"))
     assert stale.status_code == 422
     admin.post(f"/benefits/{benefit.pk}/end/")
     benefit.refresh_from_db()
