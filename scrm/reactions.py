@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from scrm.common.reactions import Reaction
+from members.operations import tasks
 from tags.operations import watches
 
 REACTIONS: list[Reaction] = [
+    tasks.react,
     watches.react,
 ]

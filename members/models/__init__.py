@@ -1,5 +1,6 @@
 from .attributes import Attribute
 from .catalogue import Product
+from .checkins import CheckIn, CheckInCalendar, CheckInReward
 from .consents import Consent, ConsentEntry
 from .events import Event, EventType
 from .grants import Grant
@@ -9,9 +10,13 @@ from .members import Member, MemberSummary
 from .orders import Order, OrderLine, OrderNumber, Refund
 from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
+from .tasks import Task, TaskCompletion, TaskFact, TaskProgress, TaskStock, TaskUnlock, TaskVersion
 
 __all__ = [
     "Attribute",
+    "CheckIn",
+    "CheckInCalendar",
+    "CheckInReward",
     "Consent",
     "ConsentEntry",
     "Event",
@@ -37,4 +42,11 @@ __all__ = [
     "Source",
     "Staff",
     "Store",
+    "Task",
+    "TaskCompletion",
+    "TaskFact",
+    "TaskProgress",
+    "TaskStock",
+    "TaskUnlock",
+    "TaskVersion",
 ]
