@@ -58,6 +58,7 @@ class Migration(migrations.Migration):
                 ('step', models.IntegerField()),
                 ('number', models.IntegerField()),
                 ('given_at', models.DateTimeField()),
+                ('set_off', models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(

@@ -83,6 +83,7 @@ class CheckInReward(models.Model):
     step = models.IntegerField()
     number = models.IntegerField()
     given_at = models.DateTimeField()
+    set_off = models.BooleanField(default=False)  # against what a longer streak earned
 
     class Meta:
         constraints = [

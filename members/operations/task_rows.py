@@ -240,7 +240,10 @@ class Writing:
                 _columns(self._gone, "iit"),
             )
         if self._progress:
-            rows = [(task, member, cycle.key, *_progress(cycle)) for task, member, cycle in self._progress]
+            rows = []
+            for task, member, cycle in self._progress:
+                value, done, started_at, ends_at = _progress(cycle)
+                rows.append((task, member, cycle.key, value, int(done), started_at, ends_at))
             cursor.execute(
                 f"""
                 INSERT INTO members_taskprogress (task_id, member_id, cycle, value, done, started_at, ends_at)

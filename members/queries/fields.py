@@ -10,7 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from members.enums import Channel, ConsentState, Gender, IdentityKind, Purpose
 from members.models import Region, Source, Staff, Store
-from members.queries import attribute_fields, fact_fields
+from members.queries import attribute_fields, fact_fields, task_fields
 from members.rules import attributes
 from scrm.common.conditions import (
     Choice,
@@ -172,6 +172,7 @@ register(
     Field("region", _("Region"), PLACE, FieldType.ENUM, _region, choices=regions, topics=_PROFILE),
     Field("owner", _("Staff owner"), PLACE, FieldType.ENUM, _nullable("owner_id"), choices=owners, topics=_PROFILE),
     *fact_fields.fields(sources=sources, stores=stores),
+    *task_fields.fields(),
     Field("identity", _("Identity"), CONTACT, FieldType.SET, _identities, choices=_kinds, topics=_IDENTITY),
     *(
         Field(

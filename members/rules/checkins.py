@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
+from typing import Any
 
 GIFT = 0
 _DAY = timedelta(days=1)
@@ -49,7 +50,33 @@ def earned(streak: int, cycle_days: int) -> Counter[int]:
     return +found
 
 
-def owed(streak: int, cycle_days: int, given: Iterable[int]) -> list[int]:
-    """What a streak has earned and was not given yet, the gift last."""
-    missing = earned(streak, cycle_days) - Counter(given)
-    return sorted(missing.elements(), key=lambda one: (one == GIFT, one))
+def owed(streak: int, cycle_days: int, given: Iterable[int]) -> tuple[list[int], list[int]]:
+    """What a streak has earned and was not given yet, the gift last; and what was given on its days beyond that.
+
+    The second is what a streak began anew had given before a day that was made up joined it to the one before.
+    """
+    due, had = earned(streak, cycle_days), Counter(given)
+    missing = sorted((due - had).elements(), key=lambda one: (one == GIFT, one))
+    return missing, sorted((had - due).elements())
+
+
+def set_off(rewards: Iterable[dict[str, Any]], against: Counter[tuple[str, ...]]) -> list[dict[str, Any]]:
+    """The rewards less what was given already; `against` (by `worth`) is used up, as far as it goes."""
+    found = []
+    for reward in rewards:
+        name, size = ("amount" if reward["kind"] == "points" else "quantity"), worth(reward)
+        ((what, amount),) = size.items()
+        used = min(amount, against[what])
+        against[what] -= used
+        if amount > used:
+            found.append({**reward, name: amount - used})
+    return found
+
+
+def worth(*rewards: dict[str, Any]) -> Counter[tuple[str, ...]]:
+    """How much of what rewards are."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for reward in rewards:
+        what = tuple(str(reward.get(name, "")) for name in ("kind", "currency", "item", "key"))
+        found[what] += reward.get("amount") or reward.get("quantity", 1)
+    return found
