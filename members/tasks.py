@@ -8,7 +8,7 @@ from typing import Any
 from celery import shared_task
 from django.urls import reverse
 
-from members.operations import exports, imports, points_due
+from members.operations import exports, imports, points_due, task_runs
 from members.queries import scopes
 from scrm.common import clock, jobs
 from scrm.common.jobs import Progress
@@ -31,6 +31,11 @@ def run_member_export(_job_id: int, progress: Progress) -> None:
     with acting_as(actor):
         exports.write(actor=actor, job=progress.job, progress=progress)
     progress.finish_with(result_url=reverse("member_export_file", args=[progress.job.pk]))
+
+
+@jobs.handles(task_runs.JOB_KIND)
+def run_task_evaluation(_job_id: int, progress: Progress) -> None:
+    task_runs.run(params=progress.job.params, progress=progress)
 
 
 @shared_task(queue=Queues.DEFAULT.value)

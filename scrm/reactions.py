@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scrm.common.reactions import Reaction
 from members.operations import tasks
+from scrm.common.reactions import Reaction
 from tags.operations import watches
 
 REACTIONS: list[Reaction] = [

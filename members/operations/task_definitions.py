@@ -246,6 +246,4 @@ def _choice(value: Any, choices: Any, name: str) -> None:
 
 def _number(value: Any, low: int, high: int, name: str) -> None:
     if type(value) is not int or not low <= value <= high:
-        raise Invalid(
-            _("Between %(low)s and %(high)s.") % {"low": low, "high": high}, code="out_of_range", field=name
-        )
+        raise Invalid(_("Between %(low)s and %(high)s.") % {"low": low, "high": high}, code="out_of_range", field=name)

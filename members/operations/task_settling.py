@@ -65,9 +65,7 @@ def settle(
 class _Level:
     """The tasks of one depth, for the members concerned."""
 
-    def __init__(
-        self, asked: Mapping[KnownTask, set[int]], now: datetime, earliest: Mapping[int, datetime]
-    ) -> None:
+    def __init__(self, asked: Mapping[KnownTask, set[int]], now: datetime, earliest: Mapping[int, datetime]) -> None:
         self.now = now
         self.zone: tzinfo = clock.shop_zone()
         self.unlocked = task_rows.unlocked(
@@ -157,7 +155,9 @@ class _Level:
                 " WHERE m.id = ANY(%s::bigint[]) AND m.status = 'active'",
                 [*(value for test in tests for value in test.params), members],
             )
-            answers = {row[0]: dict(zip((task.id for task in asking), row[1], strict=True)) for row in cursor.fetchall()}
+            answers = {
+                row[0]: dict(zip((task.id for task in asking), row[1], strict=True)) for row in cursor.fetchall()
+            }
         return {
             task: [
                 (member, cycle)

@@ -24,9 +24,7 @@ PROFILE: dict[str, str] = {
     "birthday": "m.birth_on IS NOT NULL",
     "city": "m.city <> ''",
     **{
-        kind.value: (
-            f"EXISTS (SELECT 1 FROM members_identity i WHERE i.member_id = m.id AND i.kind = '{kind.value}')"
-        )
+        kind.value: (f"EXISTS (SELECT 1 FROM members_identity i WHERE i.member_id = m.id AND i.kind = '{kind.value}')")
         for kind in (IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.UNIONID)
     },
 }

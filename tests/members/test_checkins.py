@@ -140,7 +140,9 @@ REFUSED: list[tuple[str, dict[str, Any], int, float, str]] = [
 
 
 @pytest.mark.parametrize(("says", "values", "day", "now", "code"), REFUSED, ids=[case[0] for case in REFUSED])
-def test_what_cannot_be_made_up(ann: Member, says: str, values: dict[str, Any], day: int, now: float, code: str) -> None:
+def test_what_cannot_be_made_up(
+    ann: Member, says: str, values: dict[str, Any], day: int, now: float, code: str
+) -> None:
     of_call = {name: values[name] for name in ("pay", "source") if name in values}
     make_calendar(**{name: value for name, value in values.items() if name not in of_call})
     with pytest.raises(DomainError) as caught:
@@ -220,7 +222,9 @@ def test_calendars_are_checked_and_a_cycle_stays_once_begun(ann: Member, calenda
 
 
 @given(st.permutations(list(range(8))), st.integers(0, 8), st.integers(1, 5))
-def test_whatever_is_made_up_an_unbroken_streak_was_given_its_due_once(order: list[int], count: int, cycle: int) -> None:
+def test_whatever_is_made_up_an_unbroken_streak_was_given_its_due_once(
+    order: list[int], count: int, cycle: int
+) -> None:
     """Without the database: days are added in any order, and what is owed is given on each."""
     days: set[date] = set()
     given: list[tuple[date, int]] = []

@@ -31,7 +31,9 @@ class OrderIndependence(TestCase):
         first = make_task("first", kind="order", counting={"minimum": 10_000}, rewards=[points(100)])
         second = make_task("second", kind="order", after=[first], rewards=[points(1_000)])
         make_task("third", after=[second], needed=1, rewards=[points(10_000)])
-        make_task("spend", kind="order", measure="sum", needed=30_000, window="month", times=1, rewards=[points(100_000)])
+        make_task(
+            "spend", kind="order", measure="sum", needed=30_000, window="month", times=1, rewards=[points(100_000)]
+        )
 
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(histories, st.randoms(use_true_random=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from members.operations import intake, task_runs, tasks
 from members.operations.task_definitions import Content
 from scrm.common.errors import Conflict, Invalid, NotFound
 from tests.factories import NOW, make_member
-from tests.members.tasking import at, balance, buy, do, done, event, fill_in, make_task, order, points, progress, refund
+from tests.members.tasking import at, balance, buy, do, done, event, fill_in, make_task, points, progress, refund
 
 pytestmark = pytest.mark.django_db
 
@@ -376,7 +375,9 @@ def test_a_state_that_does_not_allow_it_is_refused() -> None:
 
 def test_without_a_task_that_hangs_on_it_a_batch_pays_one_look(ann: Member) -> None:
     def statements() -> list[str]:
-        with CaptureQueriesContext(connection, ) as captured:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
             do(ann)
         return [one["sql"] for one in captured if "members_task" in one["sql"]]
 
