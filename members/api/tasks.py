@@ -262,9 +262,7 @@ class MemberTaskView(ApiView):
     @extend_schema(operation_id="member_tasks_explain", responses=CycleListSerializer)
     def get(self, request: Request, member_id: int, task_id: int) -> Response:
         member = profiles.get(member_id=member_id, actor=self.actor)
-        return Response(
-            {"items": CycleSerializer(tasks.explain(member_id=member.pk, task_id=task_id), many=True).data}
-        )
+        return Response({"items": CycleSerializer(tasks.explain(member_id=member.pk, task_id=task_id), many=True).data})
 
 
 class MemberTaskClaimView(ApiView):

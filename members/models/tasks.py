@@ -56,7 +56,9 @@ class Task(models.Model):
             models.CheckConstraint(condition=models.Q(window__in=TaskWindow.values), name="task_window_known"),
             models.CheckConstraint(condition=models.Q(claim__in=TaskClaim.values), name="task_claim_known"),
             models.CheckConstraint(
-                condition=models.Q(needed__gte=1, needed__lte=LARGEST_NEED, times__gte=0, times__lte=1_000, version__gte=1)
+                condition=models.Q(
+                    needed__gte=1, needed__lte=LARGEST_NEED, times__gte=0, times__lte=1_000, version__gte=1
+                )
                 & (models.Q(stock=None) | models.Q(stock__gte=0)),
                 name="task_numbers_in_range",
             ),
@@ -66,7 +68,9 @@ class Task(models.Model):
                 name="task_rolling_has_days",
             ),
             models.CheckConstraint(
-                condition=models.Q(starts_at=None) | models.Q(ends_at=None) | models.Q(ends_at__gt=models.F("starts_at")),
+                condition=models.Q(starts_at=None)
+                | models.Q(ends_at=None)
+                | models.Q(ends_at__gt=models.F("starts_at")),
                 name="task_ends_after_start",
             ),
             models.CheckConstraint(

@@ -1,4 +1,4 @@
-"""What members add to other pages: the palette finds them."""
+"""What members add to other pages: the palette finds them; their own page has panels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from members.queries import criteria, directory
-from scrm.common import palette
+from members.web import checkins
+from scrm.common import palette, panels
 from scrm.common.access import Actor, Permission
 from scrm.common.palette import Entry
 
@@ -30,3 +31,4 @@ def find_members(actor: Actor, query: str) -> list[Entry]:
 
 
 palette.register(find_members)
+panels.register("member", "tasks", checkins.panel)

@@ -123,6 +123,11 @@ LOOKS: dict[str, Look] = {
     ),
     "aipl.changed": Look(gettext_lazy("AIPL stage changed"), icon="recycle", tone="jade", tell=_change(_stages)),
     "rfm.changed": Look(gettext_lazy("RFM class changed"), icon="grid-dots", tone="violet", tell=_change()),
+    "task.completed": Look(gettext_lazy("Did a task"), icon="target", tone="green", tell=_of("name", "task")),
+    "task.undone": Look(
+        gettext_lazy("A task no longer counts as done"), icon="target-off", tone="red", tell=_of("name", "task")
+    ),
+    "checkin.done": Look(gettext_lazy("Checked in"), icon="calendar-check", tone="green", tell=_of("day")),
     "consent.granted": Look(gettext_lazy("Consent given"), icon="shield-check", tone="green", tell=_consent),
     "consent.withdrawn": Look(gettext_lazy("Consent withdrawn"), icon="shield-off", tone="red", tell=_consent),
 }

@@ -8,6 +8,7 @@ from members.web import attributes, member_list, member_pages, organisation_page
 
 urlpatterns = [
     path("", include("members.web.import_urls")),
+    path("", include("members.web.task_urls")),
     path("members/", member_list.member_list, name="member_list"),
     path("members/count/", member_list.member_count, name="member_count"),
     path("members/filters/", member_list.member_filters, name="member_filters"),

@@ -40,7 +40,9 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
     ),
     (
         _("Membership"),
-        [],
+        [
+            Item(_("Tasks and check-in"), "task_list", icon="target", permission=Permission.LOYALTY_VIEW),
+        ],
     ),
     (
         _("Insight"),

@@ -7,11 +7,11 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from scrm.common import palette, panels
+from scrm.common import condition_editors, palette, panels
 from scrm.common.access import Actor, ConsoleRequest, Permission
 from tags.queries import segments
 from tags.queries import tagging as tag_queries
-from tags.web import tagging
+from tags.web import condition_builder, tagging
 
 
 def _member(request: ConsoleRequest, member_id: int) -> tuple[str, dict[str, Any]] | None:
@@ -38,6 +38,7 @@ def _find_tags(actor: Actor, query: str) -> list[palette.Entry]:
     ]
 
 
+condition_editors.register(condition_builder.context)
 panels.register("member", "tags", _member)
 palette.register(_find)
 palette.register(_find_tags)

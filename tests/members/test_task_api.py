@@ -104,7 +104,7 @@ def test_the_map_of_a_member_and_what_counted(caller: Caller, ann: Member) -> No
 
 PREVIEWS: list[tuple[dict[str, Any], tuple[int, int, int]]] = [
     ({"needed": 3}, (2, 1, 1)),
-    ({"needed": 2, "times": 0}, (2, 2, 3)),
+    ({"needed": 2, "times": 0}, (2, 2, 2)),
     ({"needed": 1, "window": "day", "times": 0}, (2, 2, 4)),
     ({"needed": 2, "window": "rolling", "window_days": 2}, (2, 2, 2)),
     ({"needed": 3, "measure": "streak"}, (2, 1, 1)),

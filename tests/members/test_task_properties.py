@@ -45,7 +45,7 @@ class OrderIndependence(TestCase):
             for kind, name, when, what in told:
                 self.tell(member, kind, name, when, what)
             ends.append(self.state(member))
-        self.assertEqual(ends[0], ends[1])
+        assert ends[0] == ends[1]
 
     def tell(self, member: Member, kind: str, name: str, when: Any, what: Any) -> None:
         if kind == "event":

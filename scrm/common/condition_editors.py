@@ -1,0 +1,25 @@
+"""How a lower app's page shows the condition builder, which a higher app owns.
+
+The owner registers what makes the template variable `builder`; templates include `tags/condition_builder.html`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from scrm.common.access import ConsoleRequest
+
+Faults = Sequence[dict[str, str]]
+Make = Callable[..., dict[str, Any]]
+_makers: list[Make] = []
+
+
+def register(make: Make) -> None:
+    """Set the maker. Called once, when the app that owns the builder is ready."""
+    _makers[:] = [make]
+
+
+def context(request: ConsoleRequest, *, condition: str, faults: Faults = (), unsaved: bool = False) -> dict[str, Any]:
+    """The variable `builder`: `condition` is the tree as JSON text, or ""; `faults` are those of a refused save."""
+    return _makers[0](request, condition=condition, faults=list(faults), unsaved=unsaved)
