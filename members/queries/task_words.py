@@ -74,7 +74,7 @@ class Words:
         if task.measure == TaskMeasure.DAYS:
             words = ngettext("%(subject)s on %(n)s day", "%(subject)s on %(n)s different days", n)
         elif task.measure == TaskMeasure.STREAK:
-            words = ngettext("%(subject)s on %(n)s day", "%(subject)s on %(n)s days in a row", n)
+            words = ngettext("%(subject)s on %(n)s day in a row", "%(subject)s on %(n)s days in a row", n)
         else:
             words = ngettext("%(subject)s: %(n)s time", "%(subject)s: %(n)s times", n)
         return words % {"subject": subject, "n": n}
