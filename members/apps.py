@@ -7,7 +7,12 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the app offers to the condition language and to the palette."""
-        from members.operations import currencies, earning_gate, references  # noqa: PLC0415
+        from members.operations import (  # noqa: PLC0415
+            currencies,
+            earning_gate,
+            references,
+            tasks_known,  # noqa: PLC0415
+        )
         from members.queries import fields, indexes, points_fields  # noqa: F401, PLC0415  # models exist only now
         from members.web import panels, tier_members  # noqa: F401, PLC0415
 
@@ -15,3 +20,4 @@ class MembersConfig(AppConfig):
         post_migrate.connect(references.forget, sender=self)
         post_migrate.connect(currencies.forget, sender=self)
         post_migrate.connect(earning_gate.forget, sender=self)
+        post_migrate.connect(tasks_known.forget, sender=self)

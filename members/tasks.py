@@ -21,6 +21,7 @@ from members.operations import (
     points_grants,
     points_liability,
     points_warnings,
+    task_runs,
     tier_days,
     tier_schemes,
     tiers,
@@ -91,6 +92,11 @@ def run_points_grant(_job_id: int, progress: Progress) -> None:
     user = progress.job.created_by
     with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
         points_grants.run(params=progress.job.params, progress=progress)
+
+
+@jobs.handles(task_runs.JOB_KIND)
+def run_task_evaluation(_job_id: int, progress: Progress) -> None:
+    task_runs.run(params=progress.job.params, progress=progress)
 
 
 @shared_task(queue=Queues.DEFAULT.value)

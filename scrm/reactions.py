@@ -9,6 +9,12 @@ from tags.operations import watches
 REACTIONS: list[Reaction] = [
     earning.react,
     tiers.react,
+from members.operations import tasks
+from scrm.common.reactions import Reaction
+from tags.operations import watches
+
+REACTIONS: list[Reaction] = [
+    tasks.react,
     watches.react,
 ]
 REDEFINITIONS: list[Redefinition] = [

@@ -8,6 +8,7 @@ from members.api import (
     attributes,
     benefit_claims,
     benefits,
+    checkins,
     consents,
     earning,
     event_types,
@@ -18,6 +19,7 @@ from members.api import (
     points,
     points_adjustments,
     points_reading,
+    tasks,
     tiers,
 )
 
@@ -135,4 +137,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
         memberships.MembershipRenewalView.as_view(),
         name="api_membership_auto_renew",
     ),
+    # Tasks and check-in.
+    path("tasks", tasks.TaskListView.as_view(), name="api_task_list"),
+    path("tasks/preview", tasks.TaskPreviewView.as_view(), name="api_task_preview"),
+    path("tasks/<int:task_id>", tasks.TaskView.as_view(), name="api_task"),
+    path("tasks/<int:task_id>/state", tasks.TaskStateView.as_view(), name="api_task_state"),
+    path("tasks/<int:task_id>/funnel", tasks.TaskFunnelView.as_view(), name="api_task_funnel"),
+    path("members/<int:member_id>/tasks", tasks.MemberTasksView.as_view(), name="api_member_tasks"),
+    path("members/<int:member_id>/tasks/<int:task_id>", tasks.MemberTaskView.as_view(), name="api_member_task"),
+    path(
+        "members/<int:member_id>/tasks/<int:task_id>/claim",
+        tasks.MemberTaskClaimView.as_view(),
+        name="api_member_task_claim",
+    ),
+    path("checkin-calendars", checkins.CalendarListView.as_view(), name="api_checkin_calendar_list"),
+    path("checkin-calendars/<int:calendar_id>", checkins.CalendarView.as_view(), name="api_checkin_calendar"),
+    path("members/<int:member_id>/checkins", checkins.MemberCheckInsView.as_view(), name="api_member_checkins"),
+    path("members/<int:member_id>/checkins/makeup", checkins.MemberMakeUpView.as_view(), name="api_member_makeup"),
 ]

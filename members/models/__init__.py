@@ -2,6 +2,7 @@ from .adjustments import PointsAdjustment
 from .attributes import Attribute
 from .benefits import Benefit, BenefitClaimCode, BenefitCode, BenefitRule, BenefitStore, MemberBenefit, Partner
 from .catalogue import Product
+from .checkins import CheckIn, CheckInCalendar, CheckInReward
 from .consents import Consent, ConsentEntry
 from .earning import EarningBudget, EarningPeriod, EarningRule, EarningRuleVersion, EarningTrial, PointsEarning
 from .events import Event, EventType
@@ -23,6 +24,13 @@ __all__ = [
     "BenefitCode",
     "BenefitRule",
     "BenefitStore",
+from .tasks import Task, TaskCompletion, TaskFact, TaskProgress, TaskStock, TaskUnlock, TaskVersion
+
+__all__ = [
+    "Attribute",
+    "CheckIn",
+    "CheckInCalendar",
+    "CheckInReward",
     "Consent",
     "ConsentEntry",
     "EarningBudget",
@@ -70,4 +78,11 @@ __all__ = [
     "TierMove",
     "TierRung",
     "TierScheme",
+    "Task",
+    "TaskCompletion",
+    "TaskFact",
+    "TaskProgress",
+    "TaskStock",
+    "TaskUnlock",
+    "TaskVersion",
 ]

@@ -10,7 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from members.enums import Channel, ConsentState, Gender, IdentityKind, Purpose
 from members.models import Region, Source, Staff, Store
-from members.queries import attribute_fields, benefit_fields, fact_fields, tier_fields
+from members.queries import attribute_fields, benefit_fields, fact_fields, task_fields, tier_fields
 from members.rules import attributes
 from scrm.common.conditions import (
     Choice,
@@ -176,6 +176,7 @@ register(
     *fact_fields.fields(sources=sources, stores=stores),
     *tier_fields.fields(),
     *benefit_fields.fields(),
+    *task_fields.fields(),
     Field("identity", _("Identity"), CONTACT, FieldType.SET, _identities, choices=_kinds, topics=_IDENTITY),
     *(
         Field(

@@ -1,5 +1,7 @@
 """What members add to other pages: panels of their own page, and what the palette finds."""
 
+"""What members add to other pages: the palette finds them; their own page has panels."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from members.queries import criteria, directory, points, points_lots
-from members.web import benefit_panel
+from members.web import benefit_panel, checkins
 from scrm.common import clock, palette, panels
 from scrm.common.access import Actor, ConsoleRequest, Permission
 from scrm.common.palette import Entry
@@ -71,3 +73,4 @@ panels.register("member", "points", _points_of_member)
 palette.register(find_members)
 palette.register(find_points_pages)
 panels.register("member", "benefits", benefit_panel.show)
+panels.register("member", "tasks", checkins.panel)

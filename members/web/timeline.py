@@ -138,6 +138,9 @@ LOOKS: dict[str, Look] = {
     "membership.expiring": Look(icon="crown", tone="amber", tell=_of("plan")),
     "membership.ended": Look(icon="crown", tell=_of("plan")),
     "membership.refunded": Look(icon="crown", tone="red", tell=_of("plan")),
+    "task.completed": Look(icon="target", tone="green", tell=_of("name", "task")),
+    "task.undone": Look(icon="target-off", tone="red", tell=_of("name", "task")),
+    "checkin.done": Look(icon="calendar-check", tone="green", tell=_of("day")),
 }
 
 

@@ -33,6 +33,7 @@ urlpatterns = [
     path("my/<str:token>/check-in/make-up/", my_tasks.my_make_up, name="my_make_up"),
     path("", include("members.web.points_urls")),
     path("", include("members.web.benefit_urls")),
+    path("", include("members.web.task_urls")),
     path("members/", member_list.member_list, name="member_list"),
     path("members/count/", member_list.member_count, name="member_count"),
     path("members/filters/", member_list.member_filters, name="member_filters"),

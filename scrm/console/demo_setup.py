@@ -9,7 +9,7 @@ from typing import Any
 from analytics.operations import lifecycle, model_tags, rfm, rfm_models
 from campaigns.operations import campaigns, templates
 from campaigns.queries import accounts
-from members.operations import demo_benefits, earning_demo, tier_demo
+from members.operations import demo_benefits, earning_demo, task_demo, tier_demo
 from scrm.common import clock
 from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
@@ -130,6 +130,8 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
     statistics.count(now=now)
     for name, body in TEMPLATES:
         templates.create(name=name, channel="sandbox", subject="", body=body, user_id=None)
+    report("tasks and check-ins")
+    task_demo.load(now=now)
     sandbox = next(account for account in accounts.active() if account.channel == "sandbox")
     plan = campaigns.Plan(
         name="桂花季老客召回",

@@ -46,6 +46,7 @@ GROUPS: list[tuple[str | Promise, list[Item]]] = [
             Item(_("Tiers"), "tier_list", icon="medal", permission=Permission.LOYALTY_VIEW),
             Item(_("Paid memberships"), "plan_list", icon="crown", permission=Permission.LOYALTY_VIEW),
             Item(_("Benefits"), "benefit_list", icon="gift", permission=Permission.LOYALTY_VIEW),
+            Item(_("Tasks and check-in"), "task_list", icon="target", permission=Permission.LOYALTY_VIEW),
         ],
     ),
     (

@@ -25,5 +25,8 @@ def test_the_demo_brand_is_complete() -> None:
         assert count("analytics_rfmrun") == 2
         assert count("tags_segment") == 3
         assert count("campaigns_campaign") == 1
+        assert count("members_task") == 5
+        assert count("members_taskcompletion") > 20
+        assert count("members_checkin") > 100
     assert set(User.objects.values_list("username", flat=True)) == {"demo", "operator", "auditor"}
     call_command("seed_demo", members=300, seed=1, if_empty=True)

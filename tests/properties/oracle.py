@@ -31,6 +31,7 @@ class Oracle:
     default_model: int | None = None
     ladder: list[tuple[int, int]] = field(default_factory=list)  # tier and threshold, from the lowest
     tier_window: str = "lifetime"  # "calendar" is of a year, "rolling" of twelve months
+    tasks: dict[int, datetime | None] = field(default_factory=dict)  # until when each can be done
 
     def holds(self, tree: Any, person: Record, as_of: datetime) -> bool:
         if "all" in tree:
@@ -237,6 +238,36 @@ class Oracle:
                 until = self.shifted(as_of, leaf["with"]["within"], 1)
                 return sum(amount for lot, amount in free if lot["ends"] is not None and lot["ends"] <= until)
         raise LookupError(what)
+            case ["task", "completed"]:
+                return "integer", sum(
+                    not row["undone"]
+                    and ("task" not in narrow or row["task"] in narrow["task"])
+                    and self.inside(window, row["at"], as_of)
+                    for row in person["doings"]
+                )
+            case ["task", "open"]:
+                return "set", {
+                    task
+                    for task, ends in person["begun"].items()
+                    if (ends is None or ends > as_of) and (self.tasks[task] is None or self.tasks[task] > as_of)
+                }
+            case ["checkin", what]:
+                return "integer", self.checkin(what, person, narrow, window, as_of)
+        raise LookupError(key)
+    def checkin(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> int:
+        calendars = [
+            days for pk, days in person["checkins"].items() if "calendar" not in narrow or pk in narrow["calendar"]
+        ]
+        if what == "days":
+            return sum(self.inside(window, self.start(day), as_of) for days in calendars for day in days)
+        longest = 0
+        for days in calendars:
+            for last in (self.today(as_of), self.today(as_of) - timedelta(days=1)):
+                length = 0
+                while last - timedelta(days=length) in days:
+                    length += 1
+                longest = max(longest, length)
+        return longest
 
     def attribute(self, name: str, raw: Any) -> tuple[str, Any]:
         kind = self.attributes[name]

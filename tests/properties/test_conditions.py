@@ -73,7 +73,7 @@ def test_every_field_has_a_second_reading(world: World) -> None:
     assert known == {
         "gender", "city", "province", "country", "birthday", "age", "name", "joined_at", "source", "store", "region",
         "owner", "order", "event", "identity", "consent", "bucket", "tag", "tag_group", "segment", "rfm", "lifecycle",
-        "aipl", "model", "message", "attribute", "points", "tier", "growth", "membership", "benefit",
+        "aipl", "model", "message", "attribute", "points", "tier", "growth", "membership", "benefit", "task", "checkin",
     }  # fmt: skip
 
 

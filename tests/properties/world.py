@@ -13,6 +13,8 @@ from campaigns.models import Campaign, Message
 from members.models import (
     Attribute,
     Benefit,
+    CheckIn,
+    CheckInCalendar,
     Consent,
     Event,
     EventType,
@@ -32,9 +34,13 @@ from members.models import (
     PointsLot,
     Product,
     Refund,
+    Task,
+    TaskCompletion,
+    TaskProgress,
 )
 from members.operations import currencies, memberships, tier_schemes
 from members.queries import tier_facts
+from members.rules import checkins as checkin_rules
 from scrm.common import clock
 from scrm.common.access import SYSTEM
 from tags.models import MemberTag, Segment, SegmentMember, Tag, TagGroup
@@ -95,6 +101,14 @@ class World:
         }
         self.window = ("lifetime", "calendar", "rolling", "anniversary")[(seed + len(str(clock.shop_zone()))) % 4]
         self.ladder = self.make_ladder()
+        self.tasks = [
+            Task.objects.create(
+                key=f"t{number}", name=f"任务{number}", kind="order", needed=2,
+                state="active" if number < 2 else "paused", ends_at=NOW + timedelta(days=2) if number else None,
+            )
+            for number in range(3)
+        ]  # fmt: skip
+        self.calendars = [CheckInCalendar.objects.create(key=f"c{number}", name=f"签到{number}") for number in range(2)]
         account = sandbox()
         self.campaigns = [
             Campaign.objects.create(name=f"C{number}", segment=self.list, account=account, channel="sandbox")
@@ -110,6 +124,7 @@ class World:
             default_model=self.models[0].pk,
             ladder=self.ladder,
             tier_window=self.window,
+            tasks={task.pk: task.ends_at if task.state == "active" else NOW.replace(year=1990) for task in self.tasks},
         )
         self.people = [self.person() for _ in range(members)]
         for person in self.people:
@@ -212,6 +227,12 @@ class World:
             "stages": pick({}, {"lifecycle": pick("new", "lost"), "aipl": pick("purchase", "interest")}),
             "models": self.conclusions(),
             "points": {key: self.account(key) for key in CURRENCIES if chance.random() < 0.6},
+            "doings": self.doings(), "begun": {
+                task.pk: self.pick(None, NOW, NOW + timedelta(days=1), self.instant())
+                for task in self.tasks
+                if chance.random() < 0.5
+            },
+            "checkins": self.checkins(),
         }  # fmt: skip
 
     def order(self) -> Record:
@@ -308,6 +329,23 @@ class World:
             found |= {"churn": self.pick("high", "low"), "chance": self.pick(0.05, 0.5, 0.73)}
         return found
 
+    def doings(self) -> list[Record]:
+        return [
+            {"task": self.pick(*self.tasks).pk, "at": self.instant(), "undone": self.pick(False, False, True)}
+            for _ in range(self.pick(0, 1, 3))
+        ]
+
+    def checkins(self) -> dict[int, list[date]]:
+        """Days, some in a row, up to tomorrow."""
+        today = NOW.astimezone(clock.shop_zone()).date()
+        return {
+            calendar.pk: sorted(
+                today - timedelta(days=back) for back in (-1, 0, 1, 2, 3, 7, 30) if self.chance.random() < 0.6
+            )
+            for calendar in self.calendars
+            if self.chance.random() < 0.7
+        }
+
     # The same as rows
 
     def store(self, person: Record) -> None:
@@ -402,6 +440,29 @@ class World:
             MemberStage.objects.create(
                 member=member, stage=person["stages"]["lifecycle"], stage_since=NOW.date(),
                 aipl=person["stages"]["aipl"], aipl_since=NOW.date(),
+            )  # fmt: skip
+        TaskCompletion.objects.bulk_create(
+            TaskCompletion(
+                member=member, task_id=row["task"], cycle=str(number), version=1, completed_at=row["at"],
+                noted_at=row["at"], undone_at=NOW if row["undone"] else None,
+            )
+            for number, row in enumerate(person["doings"])
+        )  # fmt: skip
+        TaskProgress.objects.bulk_create(
+            TaskProgress(
+                member=member, task_id=pk, cycle="1", value=1, done=False, started_at=NOW,
+                ends_at=ends,
+            )
+            for pk, ends in person["begun"].items()
+        )  # fmt: skip
+        for calendar_id, days in person["checkins"].items():
+            streaks = checkin_rules.streaks(days)
+            CheckIn.objects.bulk_create(
+                CheckIn(
+                    member=member, calendar_id=calendar_id, day=day, streak=streaks[day], source="api",
+                    occurred_at=clock.day_start(day), booked_at=NOW,
+                )
+                for day in days
             )  # fmt: skip
         self.conclude(member, person["models"])
         for key, account in person["points"].items():

@@ -15,8 +15,19 @@ import yaml
 
 from analytics.models import MemberStage, ModelScore, RfmScore
 from analytics.operations import lifecycle, model_tags, rfm, rfm_models
-from members.models import Event, EventType, Identity, Product, Store
-from members.operations import attributes, consents, currencies, intake, points, points_warnings
+from members.models import CheckInCalendar, Event, EventType, Identity, Member, Product, Store, Task
+from members.operations import (
+    attributes,
+    checkin_calendars,
+    checkins,
+    consents,
+    currencies,
+    intake,
+    points,
+    points_warnings,
+    tasks,
+)
+from members.operations.task_definitions import Content
 from members.rules.intake import EventIn, IdentityIn, MemberIn, MemberRef, OrderIn, OrderLineIn, Outcome, RefundIn
 from scrm.common import clock
 from scrm.common.access import SYSTEM
@@ -50,6 +61,7 @@ class Play:
         for name, values in {**dict.fromkeys(spec.get("rules", {})), **spec.get("tags", {})}.items():
             self.make_tag(name, **(values or {}))
         self.know(spec)
+        self.make_tasks(spec)
         for name, condition in spec.get("segments", {}).items():
             segments.create(name=name, condition=self.names(condition), now=self.now)
         for name, written in spec.get("rules", {}).items():
@@ -57,6 +69,19 @@ class Play:
             rule = automatic.create(tag_id=self.tag(name).pk, form=form, definition=definition, now=self.now)
             automatic.enable(rule_id=rule.pk, now=self.now)
             watches.evaluate_everyone(watch_id=rule.watch_id, now=self.now)
+
+    def make_tasks(self, spec: dict[str, Any]) -> None:
+        """Tasks, started long ago, and calendars, by name."""
+        for name in spec.get("calendars", []):
+            checkin_calendars.create(
+                key=f"c{next(_numbers)}",
+                content=checkin_calendars.Content(name=name, makeups_per_month=9, makeup_price=1),
+                now=self.now,
+            )
+        for name, written in spec.get("tasks", {}).items():
+            content = Content(name=name, **{"kind": "event", "counting": {}, **written})
+            task = tasks.create(key=f"t{next(_numbers)}", content=content, now=self.now)
+            tasks.start(task_id=task.pk, now=self.now - timedelta(days=400))
 
     # What specifications name
 
@@ -112,7 +137,7 @@ class Play:
         if isinstance(written, list):
             return [self.names(item) for item in written]
         if isinstance(written, str) and written.startswith("$"):
-            for kind in (Segment, Tag, TagGroup):
+            for kind in (Segment, Tag, TagGroup, Task, CheckInCalendar):
                 found = kind.objects.filter(name=written[1:]).values_list("pk", flat=True).first()
                 if found is not None:
                     return found
@@ -215,6 +240,16 @@ class Play:
         if left:
             raise ValueError(f"not understood: {left}")
         return {key: value.strip('"') for key, value in pairs}, self.when(at.strip()) if at else self.now
+
+    def checks_in(self, who: str) -> None:
+        checkins.check_in(member_id=self.member(who), now=self.now)
+
+    def makes_up(self, who: str, span: str) -> None:
+        member_id = self.member(who)
+        Member.objects.filter(pk=member_id).update(joined_at=self.now - timedelta(days=400))
+        points.earn(member_id=member_id, amount=1, reference=f"e{next(_numbers)}", now=self.now)
+        day = clock.shop_date(self.when(span))
+        checkins.make_up(member_id=member_id, day=day, pay="points", now=self.now)
 
     def consent(self, who: str, does: str, channel: str) -> None:
         state = "granted" if does == "consents" else "withdrawn"
@@ -401,6 +436,8 @@ STEPS: list[tuple[re.Pattern[str], Callable[..., None]]] = [
         (rf"(?P<who>\w+) buys (?P<amount>[-\d.]+)(?P<rest>.*?){_ANSWER}", Play.buys),
         (rf"(?P<who>\w+) is refunded (?P<amount>[-\d.]+)(?P<rest>.*?){_ANSWER}", Play.refunded),
         (rf"(?P<who>\w+) becomes (?P<rest>.*?){_ANSWER}", Play.becomes),
+        (r"(?P<who>\w+) checks in", Play.checks_in),
+        (r"(?P<who>\w+) makes up (?P<span>\S+)", Play.makes_up),
         (r"(?P<who>\w+) (?P<does>consents|withdraws) (?P<channel>\w+)", Play.consent),
         (r"(?P<who>\w+) is given (?P<tags>.+)", Play.given),
         (r"(?P<who>\w+) loses (?P<tags>.+)", Play.loses),
@@ -426,4 +463,16 @@ STEPS: list[tuple[re.Pattern[str], Callable[..., None]]] = [
 def check(spec: dict[str, Any]) -> None:
     """Nothing of a specification is left unread."""
     unknown = set(spec) - {"it", "starts", "tags", "attributes", "segments", "rules", "stores", "points", "steps"}
+    unknown = set(spec) - {
+        "it",
+        "starts",
+        "tags",
+        "attributes",
+        "segments",
+        "rules",
+        "stores",
+        "steps",
+        "tasks",
+        "calendars",
+    }
     assert not unknown, unknown

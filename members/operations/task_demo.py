@@ -1,0 +1,82 @@
+"""The demo brand's tasks and check-ins: a chain for beginners, a task for every week, a calendar."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from members.models import Member
+from members.operations import checkin_calendars, checkins, task_runs, tasks
+from members.operations.task_definitions import Content
+
+_CHECKING_IN = 24  # members who check in
+_DAYS = 9
+
+
+def _points(amount: int, currency: str = "points") -> dict[str, Any]:
+    return {"kind": "points", "currency": currency, "amount": amount}
+
+
+def load(*, now: datetime) -> None:
+    """Make them, start them, and find who has done what already."""
+    month_ago = now - timedelta(days=30)
+    profile = _start(
+        "profile", now,
+        Content(
+            name="完善资料", description="留下姓名、手机和生日，生日当月有惊喜", icon="user-check", position=1,
+            kind="profile", counting={"fields": ["name", "phone", "birthday"]}, rewards=[_points(50)],
+        ),
+    )  # fmt: skip
+    first = _start(
+        "first-order", now,
+        Content(
+            name="首单", description="完成第一笔订单", icon="shopping-bag", position=2, kind="order", counting={},
+            after=[profile], counts_earlier=True, starts_at=month_ago,
+            rewards=[_points(100), _points(20, "growth")],
+        ),
+    )  # fmt: skip
+    _start(
+        "second-order", now,
+        Content(
+            name="第二单", description="再来一单，满 99 元", icon="gift", position=3, kind="order",
+            counting={"minimum": 9_900}, after=[first], starts_at=month_ago, claim="member",
+            rewards=[_points(200), {"kind": "grant", "item": "coupon", "key": "second-order-20", "quantity": 1}],
+        ),
+    )  # fmt: skip
+    _start(
+        "weekly-views", now,
+        Content(
+            name="每周逛一逛", description="一周内浏览三次商品页", icon="eye", position=4, kind="event",
+            counting={"types": ["page.viewed"]}, needed=3, window="week", times=0,
+            starts_at=now - timedelta(days=21), rewards=[_points(10)],
+        ),
+    )  # fmt: skip
+    calendar = checkin_calendars.create(
+        key="daily",
+        content=checkin_calendars.Content(
+            name="每日签到", ladder=[[_points(day)] for day in (2, 4, 6, 8, 10, 12, 20)],
+            gift=[_points(50), _points(1, checkin_calendars.CARDS)], makeups_per_month=3, makeup_price=30,
+        ),
+        now=now,
+    )  # fmt: skip
+    _start(
+        "seven-in-a-row", now,
+        Content(
+            name="连续签到 7 天", description="断签可以用补签卡补上", icon="calendar-check", position=5, kind="checkin",
+            counting={"calendar": calendar.pk}, measure="streak", needed=7, window="month", times=0,
+            starts_at=month_ago, rewards=[_points(30, "growth")],
+        ),
+    )  # fmt: skip
+    members = Member.objects.filter(status="active", joined_at__lt=month_ago).order_by("pk")[:_CHECKING_IN]
+    for place, member in enumerate(members):
+        for back in range(_DAYS - place % 4, -1, -1):
+            # Each misses a day of their own.
+            if place % 5 == 0 or back != 2 + place % 4:
+                checkins.check_in(member_id=member.pk, now=now - timedelta(days=back))
+
+
+def _start(key: str, now: datetime, content: Content) -> int:
+    task = tasks.create(key=key, content=content, now=now)
+    tasks.start(task_id=task.pk, now=now)
+    task_runs.evaluate_everyone(task_id=task.pk, now=now)
+    return task.pk
