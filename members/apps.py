@@ -11,7 +11,7 @@ class MembersConfig(AppConfig):
             currencies,
             earning_gate,
             references,
-            tasks_known,  # noqa: PLC0415
+            tasks_known,
         )
         from members.queries import fields, indexes, points_fields  # noqa: F401, PLC0415  # models exist only now
         from members.web import panels, tier_members  # noqa: F401, PLC0415

@@ -232,6 +232,7 @@ class HoldState(models.TextChoices):
     POSTED = "posted", pgettext_lazy("hold", "Posted")
     VOIDED = "voided", pgettext_lazy("hold", "Voided")
     TIMED_OUT = "timed_out", pgettext_lazy("hold", "Timed out")
+    MOVED = "moved", pgettext_lazy("hold", "Moved to another member")
 
 
 class AdjustmentState(models.TextChoices):
@@ -417,7 +418,6 @@ class MembershipState(models.TextChoices):
     ACTIVE = "active", pgettext_lazy("membership", "Running")
     ENDED = "ended", pgettext_lazy("membership", "Ended")
     REFUNDED = "refunded", pgettext_lazy("membership", "Refunded")
-    MOVED = "moved", pgettext_lazy("hold", "Moved to another member")
 
 
 class TaskState(models.TextChoices):

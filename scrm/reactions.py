@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from members.operations import earning, tiers
+from members.operations import earning, tasks, tiers
 from scrm.common.reactions import Reaction, Redefinition
 from tags.operations import watches
 
 REACTIONS: list[Reaction] = [
     earning.react,
     tiers.react,
-from members.operations import tasks
-from scrm.common.reactions import Reaction
-from tags.operations import watches
-
-REACTIONS: list[Reaction] = [
     tasks.react,
     watches.react,
 ]

@@ -387,7 +387,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ('members', '0010_points_functions'),
+        ('members', '0050_tasks'),
     ]
 
     operations = [

@@ -118,6 +118,6 @@ _DROP = "DROP FUNCTION points_ahead, points_lots_ahead, points_repaid;"
 class Migration(migrations.Migration):
     """Reading the ledger at an instant, before what time has brought is booked."""
 
-    dependencies = [("members", "0040_benefits")]
+    dependencies = [("members", "0060_points_moves")]
 
     operations = [migrations.RunSQL(_FUNCTIONS, _DROP)]

@@ -15,6 +15,7 @@ from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
 from .points_liability import PointsCohort, PointsExpiry, PointsLiability
 from .points_moves import PointsMove, PointsMoveStep
+from .tasks import Task, TaskCompletion, TaskFact, TaskProgress, TaskStock, TaskUnlock, TaskVersion
 from .tiers import Membership, MembershipPlan, MemberTier, Tier, TierDay, TierMove, TierRung, TierScheme
 
 __all__ = [
@@ -24,10 +25,6 @@ __all__ = [
     "BenefitCode",
     "BenefitRule",
     "BenefitStore",
-from .tasks import Task, TaskCompletion, TaskFact, TaskProgress, TaskStock, TaskUnlock, TaskVersion
-
-__all__ = [
-    "Attribute",
     "CheckIn",
     "CheckInCalendar",
     "CheckInReward",
@@ -46,6 +43,9 @@ __all__ = [
     "Member",
     "MemberBenefit",
     "MemberSummary",
+    "MemberTier",
+    "Membership",
+    "MembershipPlan",
     "MergeCandidate",
     "Order",
     "OrderLine",
@@ -70,14 +70,6 @@ __all__ = [
     "Source",
     "Staff",
     "Store",
-    "Membership",
-    "MembershipPlan",
-    "MemberTier",
-    "Tier",
-    "TierDay",
-    "TierMove",
-    "TierRung",
-    "TierScheme",
     "Task",
     "TaskCompletion",
     "TaskFact",
@@ -85,4 +77,9 @@ __all__ = [
     "TaskStock",
     "TaskUnlock",
     "TaskVersion",
+    "Tier",
+    "TierDay",
+    "TierMove",
+    "TierRung",
+    "TierScheme",
 ]

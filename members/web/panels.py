@@ -1,7 +1,5 @@
 """What members add to other pages: panels of their own page, and what the palette finds."""
 
-"""What members add to other pages: the palette finds them; their own page has panels."""
-
 from __future__ import annotations
 
 from typing import Any

@@ -28,8 +28,3 @@ def context(
     `draft` names what the browser keeps an unsaved condition under.
     """
     return _makers[0](request, condition=condition, faults=list(faults), draft=draft, unsaved=unsaved)
-
-
-def context(request: ConsoleRequest, *, condition: str, faults: Faults = (), unsaved: bool = False) -> dict[str, Any]:
-    """The variable `builder`: `condition` is the tree as JSON text, or ""; `faults` are those of a refused save."""
-    return _makers[0](request, condition=condition, faults=list(faults), unsaved=unsaved)

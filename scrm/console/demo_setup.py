@@ -9,7 +9,7 @@ from typing import Any
 from analytics.operations import lifecycle, model_tags, rfm, rfm_models
 from campaigns.operations import campaigns, templates
 from campaigns.queries import accounts
-from members.operations import demo_benefits, earning_demo, task_demo, tier_demo
+from members.operations import benefit_demo, earning_demo, task_demo, tier_demo
 from scrm.common import clock
 from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
@@ -119,7 +119,7 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
     # After whatever earns growth.
     tier_demo.load(now=now)
     report("benefits")
-    demo_benefits.load(seed=seed, now=now)
+    benefit_demo.load(seed=seed, now=now)
     made = [segments.create(name=name, condition=condition, now=now) for name, condition in SEGMENTS]
     # The first segment tells timelines who comes and goes.
     report("automatic tags")

@@ -203,6 +203,21 @@ class Oracle:
                 return "enum", person["models"].get(what)
             case ["points", what]:
                 return "integer", self.points(what, person["points"].get(narrow.get("currency", "points")), leaf, as_of)
+            case ["task", "completed"]:
+                return "integer", sum(
+                    not row["undone"]
+                    and ("task" not in narrow or row["task"] in narrow["task"])
+                    and self.inside(window, row["at"], as_of)
+                    for row in person["doings"]
+                )
+            case ["task", "open"]:
+                return "set", {
+                    task
+                    for task, ends in person["begun"].items()
+                    if (ends is None or ends > as_of) and (self.tasks[task] is None or self.tasks[task] > as_of)
+                }
+            case ["checkin", what]:
+                return "integer", self.checkin(what, person, narrow, window, as_of)
         raise LookupError(key)
 
     def points(self, what: str, account: Record | None, leaf: Record, as_of: datetime) -> int:
@@ -238,22 +253,7 @@ class Oracle:
                 until = self.shifted(as_of, leaf["with"]["within"], 1)
                 return sum(amount for lot, amount in free if lot["ends"] is not None and lot["ends"] <= until)
         raise LookupError(what)
-            case ["task", "completed"]:
-                return "integer", sum(
-                    not row["undone"]
-                    and ("task" not in narrow or row["task"] in narrow["task"])
-                    and self.inside(window, row["at"], as_of)
-                    for row in person["doings"]
-                )
-            case ["task", "open"]:
-                return "set", {
-                    task
-                    for task, ends in person["begun"].items()
-                    if (ends is None or ends > as_of) and (self.tasks[task] is None or self.tasks[task] > as_of)
-                }
-            case ["checkin", what]:
-                return "integer", self.checkin(what, person, narrow, window, as_of)
-        raise LookupError(key)
+
     def checkin(self, what: str, person: Record, narrow: Record, window: Any, as_of: datetime) -> int:
         calendars = [
             days for pk, days in person["checkins"].items() if "calendar" not in narrow or pk in narrow["calendar"]
