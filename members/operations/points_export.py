@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,7 @@ def start(*, actor: Actor, search: Mapping[str, Any]) -> Job:
     """Queue an export of what a search (see `points_ledger.narrow`) selects. Raises `Forbidden`."""
     if not actor.may(Permission.EXPORT):
         raise Forbidden(_("You may not export lists."))
-    kept = {
-        name: value.isoformat() if isinstance(value, date) else list(value) if name == "kind" else str(value)
-        for name, value in search.items()
-        if value
-    }
+    kept = {name: _kept(value) for name, value in search.items() if value}
     return jobs.create(
         kind=KIND,
         label=_("Export of the points ledger"),
@@ -78,6 +75,15 @@ def write(*, actor: Actor, job: Job, progress: jobs.Progress) -> Path:
             detail={"rows": done, "search": job.params["search"], "job": job.pk},
         )
     return path
+
+
+def _kept(value: Any) -> Any:
+    """A value of a search as JSON."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value)
+    return list(value) if isinstance(value, list | tuple) else str(value)
 
 
 def path_of(job: Job) -> Path:

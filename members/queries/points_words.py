@@ -59,6 +59,8 @@ def _rule(line: Mapping[str, Any]) -> str:
         parts = [f"+{points} = {money(line['base'])} {times}"]
     factors = line.get("times")
     parts += [str(one) for one in factors] if isinstance(factors, list) else []
+    if line.get("wanted"):
+        parts.append(_("limited from %(points)s") % {"points": integer(line["wanted"])})
     if line.get("rule"):
         parts.append(_("rule %(rule)s v%(version)s") % {"rule": line["rule"], "version": line.get("version", "?")})
     return " · ".join(parts)
