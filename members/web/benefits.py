@@ -170,7 +170,8 @@ def benefit_sentence(request: ConsoleRequest) -> HttpResponse:
             conditions.parse(draft.condition)
     except conditions.BadCondition:
         draft.condition = None  # its faults are shown where it is built
-    given = [BenefitRule(tier=rule.tier, quota=rule.quota, period=rule.period) for rule in form.rules()]
+    rules = [operations.counted(draft.kind, rule) for rule in form.rules()]
+    given = [BenefitRule(tier=rule.tier, quota=rule.quota, period=rule.period) for rule in rules]
     return render(request, "members/benefit_sentence.html", {"who": benefit_words.sentence(draft, given)})
 
 
