@@ -115,6 +115,13 @@ def end(*, benefit_id: int, now: datetime) -> Benefit:
         return _move(_locked(benefit_id), BenefitState.ENDED, now)
 
 
+def counted(kind: str, rule: RuleIn) -> RuleIn:
+    """The rule as it counts for a kind: a birthday comes once a year, and a multiplier is not counted."""
+    if kind == BenefitKind.BIRTHDAY_GIFT:
+        return RuleIn(rule.tier, 1, QuotaPeriod.YEAR.value)
+    return RuleIn(rule.tier, None, rule.period) if kind == BenefitKind.POINTS_MULTIPLIER else rule
+
+
 def save_partner(
     *, partner_id: int | None, name: str, contact: str = "", terms: str = "", is_active: bool = True
 ) -> Partner:
@@ -213,8 +220,6 @@ def _set_rules(benefit: Benefit, content: Content) -> None:
     """Replace what differs. Raises `Invalid`, naming the rule."""
     tiers = benefit_tiers.names()
     wanted: dict[str, RuleIn] = {}
-    once = benefit.kind == BenefitKind.BIRTHDAY_GIFT
-    unlimited = benefit.kind == BenefitKind.POINTS_MULTIPLIER
     known = set(benefit.rules.values_list("tier", flat=True))
     for place, rule in enumerate(content.rules):
         where = f"rules[{place}]"
@@ -233,11 +238,7 @@ def _set_rules(benefit: Benefit, content: Content) -> None:
             raise Invalid(
                 _("A tier cycle needs a tier."), code="cycle_needs_tier", field=f"{where}.period"
             )  # fmt: skip
-        # A birthday comes once a year, and a multiplier is not counted.
-        wanted[rule.tier] = (
-            RuleIn(rule.tier, 1, QuotaPeriod.YEAR.value) if once
-            else RuleIn(rule.tier, None, rule.period) if unlimited else rule
-        )  # fmt: skip
+        wanted[rule.tier] = counted(benefit.kind, rule)
     benefit.rules.exclude(tier__in=wanted).delete()
     for rule in wanted.values():
         BenefitRule.objects.update_or_create(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from members.enums import BenefitState, QuotaPeriod
 from members.models import Benefit, BenefitRule
@@ -14,9 +15,8 @@ from scrm.common import conditions, display
 from scrm.common.errors import DomainError
 
 
-def sentence(benefit: Benefit, given: Sequence[BenefitRule]) -> str:
-    """Who gets a benefit and how often, in words."""
-    names = benefit_tiers.names()
+def rules_words(given: Sequence[BenefitRule], names: Mapping[str, str]) -> str:
+    """Who and how often, by the rules alone. `names`: of the tiers by key, the lowest first."""
     order = {key: place for place, key in enumerate(names)}
     parts = [
         _("%(who)s: %(quota)s")
@@ -27,11 +27,16 @@ def sentence(benefit: Benefit, given: Sequence[BenefitRule]) -> str:
             "quota": quota_words(rule),
         }
         for rule in sorted(given, key=lambda rule: (rule.tier == "", order.get(rule.tier, 99)))
-    ]  # fmt: skip
+    ]
     if not parts:
         return _("Nobody gets it yet: say who and how often.")
-    text = "; ".join(parts) + "."
-    if benefit.condition is None:
+    return pgettext("between rules", "; ").join(parts) + pgettext("end of a sentence", ".")
+
+
+def sentence(benefit: Benefit, given: Sequence[BenefitRule]) -> str:
+    """Who gets a benefit and how often, in words, its condition included."""
+    text = rules_words(given, benefit_tiers.names())
+    if not given or benefit.condition is None:
         return text
     try:
         return text + " " + _("Only for whom this holds: %(condition)s.") % {"condition": condition_words(benefit)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from django.db import connection
@@ -131,6 +132,10 @@ class _Answer:
         if any(benefit.kind == BenefitKind.BIRTHDAY_GIFT for benefit in benefits):
             self.born = Member.objects.values_list("birth_on", flat=True).get(pk=member_id)
 
+    @cached_property
+    def tier_names(self) -> dict[str, str]:
+        return benefit_tiers.names()
+
     def all(self) -> list[Entitlement]:
         found = [self._before_counting(benefit) for benefit in self.benefits]
         counted = [answer for answer in found if answer.span is not None]
@@ -174,7 +179,7 @@ class _Answer:
         needed = [rule.tier for rule in benefit.rules.all() if rule.tier]
         if not needed:
             return _("This benefit is for nobody yet.")
-        names = benefit_tiers.names()
+        names = self.tier_names
         ordered = [key for key in names if key in needed] + [key for key in needed if key not in names]
         wanted = pgettext("between values", ", ").join(names.get(key, key) for key in ordered)
         if self.standing is None:

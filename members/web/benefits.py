@@ -21,7 +21,7 @@ from members.operations import benefit_catalogue as operations
 from members.operations import benefit_stock as stock_acts
 from members.operations import imports
 from members.queries import benefit_catalogue as queries
-from members.queries import benefit_claims, benefit_stock, benefit_words
+from members.queries import benefit_claims, benefit_stock, benefit_tiers, benefit_words
 from members.web.benefit_forms import BenefitForm, StockForm
 from scrm.common import clock, condition_editors, conditions, pagination
 from scrm.common.access import ConsoleRequest, DataScope, Permission, page
@@ -39,11 +39,12 @@ def benefit_list(request: ConsoleRequest) -> HttpResponse:
     found = list(filters.qs)
     now = clock.now()
     uses = queries.uses([one.pk for one in found], since=now - timedelta(days=USED_DAYS), until=now)
+    names = benefit_tiers.names()
     context = {
         "rows": [
             {
                 "benefit": one,
-                "who": benefit_words.sentence(one, one.rules.all()),
+                "who": benefit_words.rules_words(one.rules.all(), names),
                 "use": uses[one.pk],
                 "tone": TONES[one.state],  # type: ignore[index]  # of its choices
             }
@@ -169,7 +170,8 @@ def benefit_sentence(request: ConsoleRequest) -> HttpResponse:
             conditions.parse(draft.condition)
     except conditions.BadCondition:
         draft.condition = None  # its faults are shown where it is built
-    given = [BenefitRule(tier=rule.tier, quota=rule.quota, period=rule.period) for rule in form.rules()]
+    rules = [operations.counted(draft.kind, rule) for rule in form.rules()]
+    given = [BenefitRule(tier=rule.tier, quota=rule.quota, period=rule.period) for rule in rules]
     return render(request, "members/benefit_sentence.html", {"who": benefit_words.sentence(draft, given)})
 
 
