@@ -109,7 +109,7 @@ def replay(*, trial: EarningTrial, progress: Progress, now: datetime) -> Tally:
         answers = earning_facts.answers(list(asked.values()), facts, as_of=now)
         tiers = tier_of(facts, now=now)
         for member_id, of_member in facts.items():
-            of_member.sort(key=lambda fact: (fact.at, fact.source))
+            of_member.sort(key=lambda fact: (fact.at, fact.number, fact.source))
             mine: dict[int, Answer] = {
                 pk: found[member_id] for pk, found in answers.items() if member_id in found
             }  # fmt: skip

@@ -172,10 +172,11 @@ def earning_preview(request: ConsoleRequest) -> HttpResponse:
     """What the form as it stands says, and what it would give for an example. Writes nothing."""
     rule_id = request.POST.get("rule", "")
     rule = _rule(int(rule_id)) if rule_id.isascii() and rule_id.isdigit() and len(rule_id) < 18 else None
-    form = RuleForm({"name": "–", **request.POST.dict()}, rule=rule)
-    form.data = request.POST.copy()
-    if not form.data.get("name", "").strip():
-        form.data["name"] = "–"
+    data = request.POST.copy()
+    if not data.get("name", "").strip():
+        # A preview needs no name yet.
+        data["name"] = "–"
+    form = RuleForm(data, rule=rule)
     if not form.is_valid():
         fault = next(f"{form.fields[name].label}: {errors[0]}" for name, errors in form.errors.items())
         return render(request, "members/earning_preview.html", {"fault": fault})
