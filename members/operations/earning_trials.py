@@ -24,6 +24,7 @@ from scrm.common.transactions import atomic
 
 KIND = "earning.trial"
 LONGEST = timedelta(days=3 * 366)
+EARLIEST = date(2000, 1, 1)
 _MEMBERS = 10_000  # at a time
 
 
@@ -32,12 +33,16 @@ def queue(
 ) -> EarningTrial:
     """Try the newest version of a rule on the orders paid from one shop day to another (the last year).
 
-    Raises `NotFound`, `Conflict` (`not_of_events`, `ended`), `Invalid` (`ends_early`, `out_of_range`).
+    Raises `NotFound`, `Conflict` (`not_of_events`), `Invalid` (`ends_early`, `in_future`, `out_of_range`).
     """
     until_on = until_on or clock.shop_date(now)
     from_on = from_on or until_on - timedelta(days=364)
     if until_on < from_on:
         raise Invalid(_("It ends before it starts."), code="ends_early", field="until_on")
+    if until_on > clock.shop_date(now):
+        raise Invalid(_("This is still to come."), code="in_future", field="until_on")
+    if from_on < EARLIEST:
+        raise Invalid(_("The number is out of range."), code="out_of_range", field="from_on")
     if until_on - from_on > LONGEST:
         raise Invalid(_("At most three years."), code="out_of_range", field="from_on")
     with atomic():

@@ -34,7 +34,7 @@ from members.web.earning_forms import (
 from scrm.common import clock, condition_form, conditions, money
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.conditions.where import OPERANDS
-from scrm.common.errors import DomainError, NotFound
+from scrm.common.errors import DomainError, Invalid, NotFound
 
 
 class TrialForm(forms.Form):
@@ -281,11 +281,16 @@ def _instant(text: str) -> datetime:
 
 
 def _day(text: str) -> datetime | None:
-    """The beginning of a shop day."""
-    try:
-        return datetime.fromisoformat(text[:10]).replace(tzinfo=clock.shop_zone()) if text else None
-    except ValueError:
+    """The beginning of a shop day. Raises `Invalid`."""
+    if not text:
         return None
+    try:
+        day = datetime.fromisoformat(text[:10]).replace(tzinfo=clock.shop_zone())
+    except ValueError as error:
+        raise Invalid(_("There is no such day."), code="not_a_day") from error
+    if not 2000 <= day.year <= 2200:
+        raise Invalid(_("There is no such day."), code="not_a_day")
+    return day
 
 
 def _rule(rule_id: int) -> EarningRule:
