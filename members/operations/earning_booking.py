@@ -41,6 +41,7 @@ class Stand:
     answers: dict[int, Answer] = field(default_factory=dict)
     # What each rule with a programme budget asked for and was given.
     budgets: dict[int, tuple[int, int]] = field(default_factory=dict)
+    number: str = ""  # of the fact, as others know it
     stood: int = 0
     was_at: datetime = field(init=False)
     rules: frozenset[int] = field(init=False)  # that give, or gave, something
@@ -54,7 +55,7 @@ class Stand:
 
     def propose(self, fact: Fact, lines: list[Line]) -> None:
         """What the fact is now, and what its rules give before the limits that look beyond it."""
-        self.at, self.amount, self.net = fact.at, fact.amount, fact.net
+        self.at, self.amount, self.net, self.number = fact.at, fact.amount, fact.net, fact.number
         self.rules |= {line.rule_id for line in lines}
         self.lines = lines
 
@@ -101,10 +102,18 @@ class Stand:
 
     def kept(self) -> dict[str, Any]:
         """What was true when the fact first counted, and what budgets gave."""
-        said: dict[str, Any] = {"answers": {str(pk): answer_document(one) for pk, one in self.answers.items()}}
+        said: dict[str, Any] = {
+            "answers": {str(pk): answer_document(one) for pk, one in self.answers.items()},
+            "number": self.number,
+        }
         if self.budgets:
             said["budgets"] = {str(rule_id): list(pair) for rule_id, pair in self.budgets.items()}
         return said
+
+    @property
+    def place(self) -> tuple[datetime, str, str]:
+        """By which facts come one after the other: not by when they arrived."""
+        return self.at, self.number, self.source
 
     @property
     def state(self) -> tuple[Any, ...]:
@@ -157,6 +166,7 @@ def _load(statement: str, params: Sequence[Any]) -> dict[Key, Stand]:
                 [rules.line_of(said) for said in json.loads(lines) if "rule_id" in said],
                 {int(pk): answer_of(said) for pk, said in kept.get("answers", {}).items()},
                 {int(pk): (asked, given) for pk, (asked, given) in kept.get("budgets", {}).items()},
+                kept["number"],
             )  # fmt: skip
             stand.stored()
     return found
@@ -211,14 +221,14 @@ def _limit(member_ids: Collection[int], stands: Sequence[Stand]) -> None:
         if stand.member_id in member_ids:
             history.setdefault(stand.member_id, []).append(stand)
     for of_member in history.values():
-        of_member.sort(key=lambda stand: (stand.at, stand.source))
+        of_member.sort(key=lambda stand: stand.place)
         earning_caps.apply([(stand.at.date(), stand.lines) for stand in of_member])
 
 
 def _asks(stands: Sequence[Stand]) -> list[Ask]:
     """What is wanted of the programmes' budgets, as far as that is not what was wanted before; earlier facts first."""
     asks = []
-    for stand in sorted(stands, key=lambda stand: (stand.at, stand.source)):
+    for stand in sorted(stands, key=lambda stand: stand.place):
         asks += stand.settle_budgets()
     return asks
 

@@ -115,6 +115,8 @@ def activate(
         raise Invalid(_("At most ten years back."), code="out_of_range", field="starts_at")
     if starts_at > now + OLDEST_START:
         raise Invalid(_("At most ten years ahead."), code="out_of_range", field="starts_at")
+    if ends_at is not None and ends_at > now + OLDEST_START:
+        raise Invalid(_("At most ten years ahead."), code="out_of_range", field="ends_at")
     if ends_at is not None and ends_at <= max(starts_at, now):
         raise Invalid(_("It ends before it starts."), code="ends_early", field="ends_at")
     with atomic():

@@ -24,6 +24,7 @@ from scrm.common.transactions import atomic
 
 KIND = "earning.trial"
 LONGEST = timedelta(days=3 * 366)
+EARLIEST = date(2000, 1, 1)
 _MEMBERS = 10_000  # at a time
 
 
@@ -32,12 +33,16 @@ def queue(
 ) -> EarningTrial:
     """Try the newest version of a rule on the orders paid from one shop day to another (the last year).
 
-    Raises `NotFound`, `Conflict` (`not_of_events`, `ended`), `Invalid` (`ends_early`, `out_of_range`).
+    Raises `NotFound`, `Conflict` (`not_of_events`), `Invalid` (`ends_early`, `in_future`, `out_of_range`).
     """
     until_on = until_on or clock.shop_date(now)
     from_on = from_on or until_on - timedelta(days=364)
     if until_on < from_on:
         raise Invalid(_("It ends before it starts."), code="ends_early", field="until_on")
+    if until_on > clock.shop_date(now):
+        raise Invalid(_("This is still to come."), code="in_future", field="until_on")
+    if from_on < EARLIEST:
+        raise Invalid(_("The number is out of range."), code="out_of_range", field="from_on")
     if until_on - from_on > LONGEST:
         raise Invalid(_("At most three years."), code="out_of_range", field="from_on")
     with atomic():
@@ -109,7 +114,7 @@ def replay(*, trial: EarningTrial, progress: Progress, now: datetime) -> Tally:
         answers = earning_facts.answers(list(asked.values()), facts, as_of=now)
         tiers = tier_of(facts, now=now)
         for member_id, of_member in facts.items():
-            of_member.sort(key=lambda fact: (fact.at, fact.source))
+            of_member.sort(key=lambda fact: (fact.at, fact.number, fact.source))
             mine: dict[int, Answer] = {
                 pk: found[member_id] for pk, found in answers.items() if member_id in found
             }  # fmt: skip

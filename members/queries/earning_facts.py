@@ -27,7 +27,7 @@ FEW = """
 """
 _ORDER = """
     o.id, o.member_id, o.paid_at, o.amount, o.net_amount, o.state IN ('paid', 'shipped', 'completed') AS earns, src.key,
-    COALESCE(st.code, ''), o.channel
+    COALESCE(st.code, ''), o.channel, o.external_number
 """
 _LINES = """
     COALESCE((SELECT json_agg(json_build_array(p.sku, p.category, l.amount) ORDER BY l.line_number)
@@ -88,9 +88,10 @@ def _orders(where: str, params: Sequence[Any], *, lines: bool) -> list[Fact]:
                 origin=origin,
                 store=store,
                 channel=channel,
+                number=number,
                 lines=[tuple(line) for line in conditions.loads(bought)] if bought else (),
             )
-            for pk, member_id, paid_at, amount, net, earns, origin, store, channel, bought in cursor.fetchall()
+            for pk, member_id, paid_at, amount, net, earns, origin, store, channel, number, bought in cursor.fetchall()
         ]
 
 
@@ -111,7 +112,8 @@ def events(keys: Iterable[EventKey], *, counting: Sequence[Counting]) -> list[Fa
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT e.id, e.member_id, e.occurred_at, COALESCE(e.amount, 0), {", ".join(one.text for one in passes)}
+            SELECT e.id, e.member_id, e.message_id, e.occurred_at, COALESCE(e.amount, 0),
+                   {", ".join(one.text for one in passes)}
             FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS k (member_id, source_id, message_id)
             JOIN members_event e ON e.member_id = k.member_id AND e.source_id = k.source_id
                                 AND e.message_id = k.message_id
@@ -127,14 +129,14 @@ def events(keys: Iterable[EventKey], *, counting: Sequence[Counting]) -> list[Fa
             ],
         )  # fmt: skip
         found = []
-        for pk, member_id, occurred_at, amount, *passed in cursor.fetchall():
+        for pk, member_id, number, occurred_at, amount, *passed in cursor.fetchall():
             versions = frozenset(one.version.id for one, holds in zip(asked, passed, strict=True) if holds)
             if versions:
                 amount = max(amount, 0)
                 found.append(
                     Fact(
                         source=f"event:{pk}", member_id=member_id, at=occurred_at.astimezone(zone), amount=amount,
-                        net=amount, passed=versions,
+                        net=amount, passed=versions, number=number,
                     )
                 )  # fmt: skip
         return found

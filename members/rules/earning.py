@@ -122,6 +122,7 @@ class Fact:
     channel: str = ""
     lines: Sequence[tuple[str, str, int]] = ()
     passed: frozenset[int] = frozenset()  # versions whose event type and tests it passes
+    number: str = ""  # as others know it: of two facts of one instant the smaller one comes first
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ from members.web.earning_forms import (
 from scrm.common import clock, condition_editors, conditions, money
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.conditions.where import OPERANDS
-from scrm.common.errors import DomainError, NotFound
+from scrm.common.errors import DomainError, Invalid, NotFound
 
 
 class TrialForm(forms.Form):
@@ -172,10 +172,11 @@ def earning_preview(request: ConsoleRequest) -> HttpResponse:
     """What the form as it stands says, and what it would give for an example. Writes nothing."""
     rule_id = request.POST.get("rule", "")
     rule = _rule(int(rule_id)) if rule_id.isascii() and rule_id.isdigit() and len(rule_id) < 18 else None
-    form = RuleForm({"name": "–", **request.POST.dict()}, rule=rule)
-    form.data = request.POST.copy()
-    if not form.data.get("name", "").strip():
-        form.data["name"] = "–"
+    data = request.POST.copy()
+    if not data.get("name", "").strip():
+        # A preview needs no name yet.
+        data["name"] = "–"
+    form = RuleForm(data, rule=rule)
     if not form.is_valid():
         fault = next(f"{form.fields[name].label}: {errors[0]}" for name, errors in form.errors.items())
         return render(request, "members/earning_preview.html", {"fault": fault})
@@ -280,11 +281,16 @@ def _instant(text: str) -> datetime:
 
 
 def _day(text: str) -> datetime | None:
-    """The beginning of a shop day."""
-    try:
-        return datetime.fromisoformat(text[:10]).replace(tzinfo=clock.shop_zone()) if text else None
-    except ValueError:
+    """The beginning of a shop day. Raises `Invalid`."""
+    if not text:
         return None
+    try:
+        day = datetime.fromisoformat(text[:10]).replace(tzinfo=clock.shop_zone())
+    except ValueError as error:
+        raise Invalid(_("There is no such day."), code="not_a_day") from error
+    if not 2000 <= day.year <= 2200:
+        raise Invalid(_("There is no such day."), code="not_a_day")
+    return day
 
 
 def _rule(rule_id: int) -> EarningRule:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+import members.tasks  # noqa: F401  # registers what runs the jobs
 from members.models import EarningRule, EarningTrial, Member, PointsAccount, PointsEarning, PointsEntry
 from members.operations import currencies, earning_backfill, earning_rules, earning_trials, intake
 from members.queries import earning

@@ -162,12 +162,13 @@ def land(landed: list[OrderIn | RefundIn]) -> None:
             intake.land_refunds(items=[item], now=NOW + timedelta(days=9))
 
 
-def ends(member: Member) -> tuple[int, dict[str, int]]:
+def ends(member: Member) -> tuple[int, list[tuple[datetime, int, int]]]:
+    """The balance, and what each order has earned."""
     account = PointsAccount.objects.filter(member=member, currency__key="points").first()
-    earned: dict[str, int] = {}
-    for row in PointsEarning.objects.filter(member=member):
+    rows = PointsEarning.objects.filter(member=member)
+    for row in rows:
         assert sum(line["points"] for line in row.lines) == row.points == row.booked
-        earned[f"{row.occurred_at.isoformat()} {row.amount}"] = row.points
+    earned = sorted((row.occurred_at, row.amount, row.points) for row in rows if row.points)
     return (account.available if account else 0), earned
 
 
