@@ -27,7 +27,7 @@ _PLAIN = ("name", "enabled", "cycle_days", "makeups_per_month", "makeup_price", 
 
 class CalendarForm(forms.Form):
     key = forms.CharField(
-        max_length=32, label=gettext_lazy("Key"),
+        max_length=32, label=gettext_lazy("Key of the calendar"),
         help_text=gettext_lazy("What other systems call it. It cannot be changed later."),
     )  # fmt: skip
     version = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)

@@ -55,11 +55,17 @@ _FIELDS = {
 }  # fmt: skip
 
 
+def _moment() -> forms.DateTimeInput:
+    return forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
 class TaskForm(forms.Form):
     """Every kind in one form: `form` says which fields of `counting` count."""
 
     key = forms.CharField(
-        max_length=32, label=_("Key"), help_text=_("What other systems call it. It cannot be changed later.")
+        max_length=32,
+        label=_("Key of the task"),
+        help_text=_("What other systems call it. It cannot be changed later."),
     )
     version = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
     name = forms.CharField(max_length=40, label=_("Name"))
@@ -95,7 +101,7 @@ class TaskForm(forms.Form):
         required=False, min_value=1, max_value=10**10, decimal_places=2, initial=1, label=_("How much is needed"),
         help_text=_("Times or days; yuan where amounts are added up."),
     )  # fmt: skip
-    window = forms.ChoiceField(choices=TaskWindow.choices, label=_("Within"))
+    window = forms.ChoiceField(choices=TaskWindow.choices, label=_("Time window of the task"))
     window_days = forms.IntegerField(
         required=False, min_value=1, max_value=366, label=_("N days"), help_text=_("For “Any N days” only.")
     )
@@ -103,17 +109,18 @@ class TaskForm(forms.Form):
         required=False, min_value=0, max_value=1_000, initial=1, label=_("How often in all"),
         help_text=_("0: without end, in every window once."),
     )  # fmt: skip
-    starts_at = forms.DateTimeField(
-        required=False, label=_("From"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
-    )
-    ends_at = forms.DateTimeField(
-        required=False, label=_("Until"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
-    )
+    starts_at = forms.DateTimeField(required=False, label=_("From"), widget=_moment())
+    ends_at = forms.DateTimeField(required=False, label=_("Until"), widget=_moment())
     after = forms.MultipleChoiceField(
         required=False, label=_("Unlocked when these are done"), widget=forms.CheckboxSelectMultiple
     )
     counts_earlier = forms.BooleanField(required=False, label=_("What was done before it was unlocked counts, too"))
-    claim = forms.ChoiceField(choices=TaskClaim.choices, label=_("The reward is given"), widget=forms.RadioSelect)
+    claim = forms.ChoiceField(
+        choices=TaskClaim.choices,
+        initial=TaskClaim.AUTOMATIC,
+        label=_("The reward is given"),
+        widget=forms.RadioSelect,
+    )
     stock = forms.IntegerField(
         required=False, min_value=0, max_value=10**9, label=_("How many rewards there are"),
         help_text=_("Empty: as many as needed."),
