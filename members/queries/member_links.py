@@ -44,4 +44,5 @@ def member_of(*, token: str, now: datetime) -> Member:
 
 
 def key() -> bytes:
-    return settings.SECRET_KEY.encode()
+    """What links are signed with."""
+    return str(settings.SECRET_KEY).encode()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from members.models import Member
-from members.queries import member_links, points, points_ledger, points_lots, points_words
+from members.queries import member_links, points, points_ledger, points_lots, points_words, tiers
 from scrm.common import clock
 from scrm.common.access import page
 from scrm.common.errors import DomainError, NotFound
@@ -61,7 +61,7 @@ class Mine:
         return redirect(self.url(back))
 
 
-def own(view: View) -> Callable[..., HttpResponse]:
+def own(view: View) -> Callable[..., HttpResponseBase]:
     """A page for whoever holds a link to it; others learn no more than that there is nothing here, or no longer."""
 
     @page(allow=None)
@@ -88,12 +88,13 @@ def my_card(request: HttpRequest, mine: Mine) -> HttpResponse:
     """The card: tier with progress, points, what expires soon."""
     now = clock.now()
     kind = points.currency()
+    standing = tiers.standing(mine.member.pk, now=now)
     balance = points.balance(member_id=mine.member.pk, currency_id=kind.pk, as_of=now)
     soon = points_lots.expiring(member_id=mine.member.pk, currency_id=kind.pk, as_of=now, days=EXPIRING_DAYS)
     return mine.show(
         "members/my/card.html",
         "my_card",
-        {"kind": kind, "balance": balance, "soon": soon[0] if soon else None},
+        {"kind": kind, "standing": standing, "balance": balance, "soon": soon[0] if soon else None},
     )
 
 
@@ -126,7 +127,7 @@ def my_points(request: HttpRequest, mine: Mine) -> HttpResponse:
                     "reason": entry.reason,
                     "lines": points_words.explain(entry),
                 }
-                for entry in found.items
+                for entry in found.rows
             ],
             "next_cursor": found.next_cursor,
         },
