@@ -95,7 +95,7 @@ def _ladder(row: TierScheme) -> dict[str, Any]:
         {
             **settings, "version": row.version, "effective_from": row.effective_from, "applied_at": row.applied_at,
             "steps": tier_schemes.steps(row),
-        }  # type: ignore[arg-type]  # what it is read from
+        }
     ).data  # fmt: skip
 
 
