@@ -28,7 +28,7 @@ from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
 
 USED_DAYS = 30
-PAGE_SIZE = 30
+PAGE_SIZE = 15
 TONES = {BenefitState.DRAFT: "grey", BenefitState.ACTIVE: "green", BenefitState.ENDED: "amber"}
 
 
