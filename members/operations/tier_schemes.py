@@ -111,13 +111,13 @@ def save(
     ("steps[1].threshold").
     """
     with atomic():
-        gifts = checked(content)
         last = TierScheme.objects.select_for_update().order_by("-version").first()
         if (last.version if last else 0) != version:
             raise Conflict(
                 _("Somebody else has changed the ladder meanwhile. Load the page again and repeat your change."),
                 code="stale_version",
             )
+        gifts = checked(content)
         at = effective_from or now
         if at < now:
             raise Invalid(_("This lies in the past."), code="in_past", field="effective_from")
