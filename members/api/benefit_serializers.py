@@ -12,7 +12,7 @@ from members.models.benefits import LARGEST_QUOTA
 from members.operations.benefit_catalogue import ICONS
 from members.operations.benefit_stock import MOST_AT_ONCE
 
-_ID = {"min_value": 1, "max_value": 2**63 - 1}
+_LARGEST_ID = 2**63 - 1
 
 
 class BenefitRuleSerializer(serializers.ModelSerializer[BenefitRule]):
@@ -64,11 +64,14 @@ class BenefitContentIn(serializers.Serializer[Any]):
     )  # fmt: skip
     return_days = serializers.IntegerField(min_value=0, max_value=366, required=False, default=7)
     cost = serializers.IntegerField(min_value=0, max_value=10**12, required=False, default=0)
-    partner_id = serializers.IntegerField(**_ID, required=False, allow_null=True, default=None)
+    partner_id = serializers.IntegerField(
+        min_value=1, max_value=_LARGEST_ID, required=False, allow_null=True, default=None
+    )  # fmt: skip
     condition = serializers.JSONField(required=False, allow_null=True, default=None)
     low_stock = serializers.IntegerField(min_value=0, max_value=100_000, required=False, default=0)
     store_ids = serializers.ListField(
-        child=serializers.IntegerField(**_ID), max_length=1_000, required=False, default=list
+        child=serializers.IntegerField(min_value=1, max_value=_LARGEST_ID),
+        max_length=1_000, required=False, default=list,
     )  # fmt: skip
     rules = BenefitRuleIn(many=True, required=False, default=list)
 
@@ -188,7 +191,7 @@ class PartnerCodeIn(serializers.Serializer[Any]):
 
 class PartnerCodesIn(serializers.Serializer[Any]):
     batch = serializers.CharField(max_length=60, help_text="The name of the delivery.")
-    codes = PartnerCodeIn(many=True, max_length=MOST_AT_ONCE)
+    codes = serializers.ListField(child=PartnerCodeIn(), max_length=MOST_AT_ONCE)
 
 
 class PartnerCodeOut(serializers.Serializer[Any]):

@@ -19,7 +19,9 @@ _CLAIMERS = 60
 
 def load(*, seed: int, now: datetime) -> None:
     """Make the benefits, give this month's birthday gifts, and let some members claim and use."""
-    partner = benefit_catalogue.save_partner(partner_id=None, **PARTNER)
+    partner = benefit_catalogue.save_partner(
+        partner_id=None, name=PARTNER["name"], contact=PARTNER["contact"], terms=PARTNER["terms"]
+    )  # fmt: skip
     ladder = list(benefit_tiers.names())
     upper = ladder[len(ladder) // 2 :]
     made = {}

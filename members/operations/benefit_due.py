@@ -135,7 +135,8 @@ def _candidates(
                 [f"birthday:{year}" for year in years], *condition.params, limit,
             ],
         )  # fmt: skip
-        return cursor.fetchall()
+        rows: list[tuple[int, date]] = cursor.fetchall()
+        return rows
 
 
 def tell_of_low_stock(*, now: datetime) -> list[str]:

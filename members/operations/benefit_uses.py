@@ -110,13 +110,11 @@ def refuse_unusable(claim: MemberBenefit, now: datetime) -> None:
         raise Conflict(_("It was voided."), code="voided")
     if claim.state == ClaimState.RETURNED:
         raise Conflict(_("Its use was taken back; it cannot be used again."), code="returned")
-    if benefit_rows.is_over(claim, now):
-        at = claim.expires_at
+    ended = claim.expires_at
+    if benefit_rows.is_over(claim, now) and ended is not None:
         raise Conflict(
-            _("It expired on %(at)s.") % {"at": display.local(at) if at is not None else ""},
-            code="expired",
-            at=at.isoformat() if at is not None else None,
-        )
+            _("It expired on %(at)s.") % {"at": display.local(ended)}, code="expired", at=ended.isoformat()
+        )  # fmt: skip
 
 
 def check_store(benefit: Benefit, store_id: int | None) -> None:

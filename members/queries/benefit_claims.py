@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -57,11 +58,11 @@ def of_benefit(benefit_id: int, *, actor: Actor) -> QuerySet[MemberBenefit]:
 def shown(claims: Collection[MemberBenefit], *, now: datetime) -> list[Shown]:
     """Claims with their codes: ours, spaced for reading, or the partner's. One query for all."""
     keys = [claim.partner_code_id for claim in claims if claim.partner_code_id is not None]
-    sealed = dict(BenefitCode.objects.filter(pk__in=keys).values_list("pk", "sealed")) if keys else {}
+    sealed: dict[int, Any] = dict(BenefitCode.objects.filter(pk__in=keys).values_list("pk", "sealed")) if keys else {}
     return [Shown(claim, state_of(claim, now=now), _code(claim, sealed)) for claim in claims]
 
 
-def _code(claim: MemberBenefit, sealed: dict[int, bytes]) -> str:
+def _code(claim: MemberBenefit, sealed: Mapping[int, Any]) -> str:
     if claim.partner_code_id is not None:
         found = sealed.get(claim.partner_code_id)
         return "" if found is None else encryption.unseal(bytes(found))

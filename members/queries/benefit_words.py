@@ -77,7 +77,7 @@ def closed_words(benefit: Benefit, now: datetime) -> str:
 def used_up(quota: int | None, renews_at: datetime | None) -> str:
     """That a quota is used up, and when it renews."""
     if renews_at is None:
-        return _("All %(quota)s are used; there will be no more.") % {"quota": quota}
-    return _("All %(quota)s are used; they renew on %(at)s.") % {
+        return _("Used up: %(quota)s of %(quota)s. There will be no more.") % {"quota": quota}
+    return _("Used up: %(quota)s of %(quota)s. It renews on %(at)s.") % {
         "quota": quota, "at": display.local(renews_at),
     }  # fmt: skip

@@ -54,7 +54,7 @@ class BenefitForm(forms.Form):
     """Everything of a benefit. `rows` is the matrix of tiers and quotas; the condition has the builder."""
 
     key = forms.CharField(
-        max_length=40, label=gettext_lazy("Key"),
+        max_length=40, label=pgettext_lazy("benefit", "Key"),
         help_text=gettext_lazy("What other systems call it: a–z, 0–9, _ and -. It cannot be changed later."),
     )  # fmt: skip
     kind = forms.ChoiceField(choices=BenefitKind.choices, label=gettext_lazy("Kind"))

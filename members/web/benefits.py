@@ -28,7 +28,7 @@ from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
 
 USED_DAYS = 30
-PAGE_SIZE = 30
+PAGE_SIZE = 15
 TONES = {BenefitState.DRAFT: "grey", BenefitState.ACTIVE: "green", BenefitState.ENDED: "amber"}
 
 
@@ -44,9 +44,9 @@ def benefit_list(request: ConsoleRequest) -> HttpResponse:
         "rows": [
             {
                 "benefit": one,
-                "who": benefit_words.rules_words(one.rules.all(), names),
+                "who": benefit_words.rules_words(list(one.rules.all()), names),
                 "use": uses[one.pk],
-                "tone": TONES[one.state],  # type: ignore[index]  # of its choices
+                "tone": TONES[BenefitState(one.state)],
             }
             for one in found
         ],
@@ -78,8 +78,8 @@ def benefit_detail(request: ConsoleRequest, benefit_id: int) -> HttpResponse:
     sees_everybody = request.actor.scope == DataScope.ALL
     days = queries.by_day(benefit.pk, days=USED_DAYS, now=now) if sees_everybody else []
     context |= {
-        "who": benefit_words.sentence(benefit, benefit.rules.all()),
-        "tone": TONES[benefit.state],  # type: ignore[index]  # of its choices
+        "who": benefit_words.sentence(benefit, list(benefit.rules.all())),
+        "tone": TONES[BenefitState(benefit.state)],
         "use": queries.uses([benefit.pk], since=now - timedelta(days=USED_DAYS), until=now)[benefit.pk],
         "chart": {
             "labels": [f"{day:%m-%d}" for day, _claimed, _used in days],
@@ -142,7 +142,7 @@ def _edit(request: ConsoleRequest, benefit: Benefit | None) -> HttpResponse:
         "builder": condition_editors.context(
             request, condition=stored if posted is None else posted, faults=faults, unsaved=bool(form.errors)
         ),
-        "who": benefit_words.sentence(benefit, benefit.rules.all()) if benefit is not None else "",
+        "who": benefit_words.sentence(benefit, list(benefit.rules.all())) if benefit is not None else "",
     }
     return render(request, "members/benefit_edit.html", context, status=422 if form.errors else 200)
 
