@@ -69,6 +69,9 @@ def settle_members(first: int, last: int, *, since: datetime, until: datetime, n
         found = earning_facts.orders_of_members(
             first, last, since=since, until=until, lines=known.looks_at_lines, currency=earning_facts.shop_currency()
         )
+        with connection.cursor() as cursor:
+            # What is booked for each round is little beside what there is.
+            cursor.execute(earning_facts.FEW)
         return earning.book(found, known=known, now=now)
 
 

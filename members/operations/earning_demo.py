@@ -10,7 +10,7 @@ from members.operations import currencies, earning_rules
 from members.operations.earning_backfill import newest_member, settle_members
 from members.rules.demo import brand
 
-# (name, kind of points, definition); they count for the last two years.
+# (name, kind of points, definition); they count for the last year.
 RULES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "消费积分",
@@ -37,12 +37,12 @@ RULES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     ("消费成长值", currencies.GROWTH, {"base": {"points": 1, "per": 100}}),
 ]
-BACK = timedelta(days=730)
+BACK = timedelta(days=365)
 _MEMBERS = 5_000  # in one transaction
 
 
 def load(*, now: datetime, report: Callable[[str], None]) -> int:
-    """Make the rules and book what the demo members' orders of two years earn. Answers how many movements."""
+    """Make the rules and book what the demo members' orders of a year earn. Answers how many movements."""
     for name, currency, definition in RULES:
         currencies.get(currency)
         rule = earning_rules.create(

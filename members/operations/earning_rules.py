@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,7 +66,7 @@ def create(*, name: str, currency: str, trigger: str, definition: Any, note: str
     read(definition, trigger=trigger, now=now)
     with atomic():
         kind = currencies.get(currency)
-        name = _named(name, None)
+        name = _named(name)
         if EarningRule.objects.exclude(state=EarningState.ENDED).count() >= MOST_RULES:
             raise Conflict(_("No more rules."), code="too_many")
         rule = EarningRule.objects.create(
@@ -196,7 +196,7 @@ def _version(rule: EarningRule, definition: Any, note: str) -> EarningRuleVersio
     )
 
 
-def _named(name: str, rule_id: int | None) -> str:
+def _named(name: str, rule_id: int = 0) -> str:
     name = name.strip()
     if not 1 <= len(name) <= 60 or not name.isprintable():
         raise Invalid(_("A name of 1 to 60 characters is needed."), code="bad_name", field="name")
@@ -223,7 +223,7 @@ def _check_names(definition: Definition) -> None:
     _known("categories", definition.categories, _categories(definition.categories))
     if definition.event_type and not EventType.objects.filter(key=definition.event_type).exists():
         raise Invalid(_("There is no such event."), code="unknown_event", field="event.type")
-    lookups = {
+    lookups: dict[str, Callable[[], Iterable[str]]] = {
         "tier": known_tiers,
         "store": lambda: Store.objects.values_list("code", flat=True),
         "product": lambda: _skus({one.value for one in definition.multipliers}),

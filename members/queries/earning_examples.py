@@ -58,7 +58,7 @@ def examples(definition: Definition, *, amount: int, at: datetime) -> list[Examp
 
 def _fact(definition: Definition, amount: int, at: datetime) -> Fact:
     """An order that the rule is about."""
-    lines = ()
+    lines: tuple[tuple[str, str, int], ...] = ()
     if definition.narrowed:
         sku, category = min(definition.products, default=""), min(definition.categories, default="")
         lines = ((sku, category, amount),)
@@ -94,7 +94,7 @@ class Found:
 
 def found(trial: EarningTrial) -> Found:
     """What a finished dry run found."""
-    said = trial.result
+    said: dict[str, Any] = trial.result or {}
     total, cost = said["total"], said["cost_per_1000"]
     names = known_tiers()
     tiers = [{**one, "name": names.get(one["tier"], one["tier"]) or _("Without a tier")} for one in said["tiers"]]

@@ -276,7 +276,7 @@ def _factor(definition: Definition, applied: Sequence[Multiplier]) -> int:
     """The factors put together, in millionths, or in millionths to the power of how many multipliers there are."""
     if definition.highest:
         return max((one.factor for one in applied), default=SCALE)
-    together = SCALE ** (len(definition.multipliers) - len(applied))
+    together: int = SCALE ** (len(definition.multipliers) - len(applied))
     for one in applied:
         together *= one.factor
     return together

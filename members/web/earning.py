@@ -225,7 +225,7 @@ def earning_act(request: ConsoleRequest, rule_id: int, act: str) -> HttpResponse
             case "try":
                 form = TrialForm(request.POST)
                 if not form.is_valid():
-                    messages.error(request, next(iter(form.errors.values()))[0])
+                    messages.error(request, str(next(iter(form.errors.values()))[0]))
                 else:
                     trial = earning_trials.queue(rule_id=rule_id, actor=request.actor, now=now, **form.cleaned_data)
                     return redirect("earning_trial", trial.pk)

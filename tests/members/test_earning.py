@@ -63,7 +63,7 @@ def test_an_order_earns_and_the_entry_says_how(member: Member) -> None:
     [line] = row.lines
     assert (line["rule"], line["version"], line["base"], line["times"]) == ("基础积分", 1, 6099, ["会员日 ×2"])
     [explained] = earning.explain(order_id=row.source.removeprefix("order:"), actor=SYSTEM)
-    assert explained.sentences == ["+121 = ¥60.99 × 1/¥1.00 会员日 ×2 (基础积分, version 1)"]
+    assert explained.sentences == ["+121 = ¥60.99 × 1/¥1.00 会员日 ×2（基础积分，版本 1）"]
 
 
 def test_without_a_rule_nothing_is_kept(member: Member) -> None:
@@ -151,8 +151,8 @@ def test_versions_are_kept_and_an_older_edit_is_a_conflict(member: Member) -> No
     assert caught.value.code == "changed_meanwhile"
     newest, oldest = earning.history(EarningRule.objects.get())
     assert (newest.gone, newest.come) == (
-        ["1 积分 per ¥1 of every order, rounded down."],
-        ["2 积分 per ¥1 of every order, rounded down."],
+        ["每笔订单每满 ¥1 得 1 积分，向下取整。"],
+        ["每笔订单每满 ¥1 得 2 积分，向下取整。"],
     )
     assert (oldest.periods[0].ends_at, newest.periods[0].starts_at) == (NOW, NOW)
 
@@ -241,7 +241,7 @@ def test_the_api_writes_activates_and_explains(member: Member) -> None:
     order_id = PointsEarning.objects.get().source.removeprefix("order:")
     [earned] = admin.get(reverse("api_order_earning", args=[order_id])).json()["items"]
     assert (earned["points"], earned["lines"][0]["points"]) == (50, 50)
-    assert "limit per day" in earned["lines"][0]["text"]
+    assert "每日上限" in earned["lines"][0]["text"]
     bad = admin.put(
         reverse("api_earning_rule", args=[rule["id"]]),
         json.dumps({"version": 1, "definition": {"base": {"points": -1}}}), content_type="application/json",
