@@ -231,7 +231,8 @@ class TaskFunnelView(ManagedView):
 
 
 _OF_STEP = (
-    "standing", "value", "progress", "ends_at", "rewards", "unlocked_by", "times_done", "done_at", "fits", "out_of_stock",
+    "standing", "value", "progress", "ends_at", "rewards", "unlocked_by", "times_done", "done_at", "fits",
+    "out_of_stock",
 )  # fmt: skip
 
 
