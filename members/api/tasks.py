@@ -230,6 +230,12 @@ class TaskFunnelView(ManagedView):
         return Response(FunnelSerializer(tasks.funnels([tasks.get(task_id).pk])[task_id]).data)
 
 
+_OF_STEP = (
+    "standing", "value", "progress", "ends_at", "rewards", "unlocked_by", "times_done", "done_at", "fits",
+    "out_of_stock",
+)  # fmt: skip
+
+
 class MemberTasksView(ApiView):
     """A member's map: open, locked, done and claimable tasks."""
 
@@ -241,7 +247,7 @@ class MemberTasksView(ApiView):
         steps = tasks.for_member(member_id=member.pk, now=clock.now())
         items = [
             {
-                **{name: getattr(step, name) for name in MemberTaskSerializer().fields if hasattr(step, name)},
+                **{name: getattr(step, name) for name in _OF_STEP},
                 "task": step.task.pk,
                 "key": step.task.key,
                 "name": step.task.name,

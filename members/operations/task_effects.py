@@ -36,7 +36,7 @@ def follow(done: Sequence[Done], undone: Sequence[Undone], *, known: Known, now:
     names = {task.id: task for task in known.tasks.values()}
     _note(COMPLETED, [(one, min(one.completed_at, now)) for one in done], names, now)
     _note(UNDONE, [(one, now) for one in undone], names, now)
-    members_of: dict[str, set[int]] = {TOPIC: {one.member_id for one in (*done, *undone)}}
+    members_of = {TOPIC: {one.member_id for one in done} | {one.member_id for one in undone}}
     for kind, moved in ((COMPLETED, done), (UNDONE, undone)):
         if moved:
             members_of[f"event:{kind}"] = {one.member_id for one in moved}

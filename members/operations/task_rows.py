@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -305,7 +305,7 @@ def _progress(cycle: Cycle) -> tuple[int, bool, datetime, datetime | None]:
     return max(cycle.value, 0), cycle.done, cycle.facts[0].at, None if cycle.done else cycle.ends_at
 
 
-_WRITERS = {"i": columns.integers, "t": columns.texts, "d": columns.instants}
+_WRITERS: dict[str, Callable[[Any], str]] = {"i": columns.integers, "t": columns.texts, "d": columns.instants}
 
 
 def _columns(rows: Sequence[Sequence[Any]], kinds: str) -> list[str]:

@@ -33,10 +33,6 @@ class Moves:
     done: list[task_rows.Done] = field(default_factory=list)
     undone: list[task_rows.Undone] = field(default_factory=list)
 
-    @property
-    def member_ids(self) -> set[int]:
-        return {one.member_id for one in (*self.done, *self.undone)}
-
 
 def settle(
     asked: Mapping[int, Collection[int]],

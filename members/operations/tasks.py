@@ -29,13 +29,7 @@ def react(facts: Facts) -> None:
 
     Without a started task that hangs on what was touched this is one look into the table of tasks.
     """
-    known = tasks_known.pass_gate(now=facts.now)
-    if not known.tasks:
-        return
     touched = {topic: facts.touched(topic) for topic in facts.topics}
-    asked = known.asked(touched)
-    if not asked:
-        return
     # An intake of events or orders holds those already: it has written their summaries.
     held = {
         member_id
@@ -43,10 +37,15 @@ def react(facts: Facts) -> None:
         if topic == "order" or topic.startswith("event:")
         for member_id in member_ids
     }
-    rest = {member_id for member_ids in asked.values() for member_id in member_ids}
+    rest = {member_id for member_ids in touched.values() for member_id in member_ids}
     rest.difference_update(held, facts.created_member_ids)
     if rest:
+        # Before the gate: who is inside waits for no member whom somebody holds that waits outside.
         summaries.hold(rest)
+    known = tasks_known.pass_gate(now=facts.now)
+    asked = known.asked(touched)
+    if not asked:
+        return
     only_events = all(topic.startswith("event:") for topic in touched)
     earliest = {member: first for member, (first, _last) in facts.occurred.items()} if only_events else None
     task_settling.settle(asked, known=known, now=facts.now, earliest=earliest)

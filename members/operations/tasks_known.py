@@ -61,7 +61,7 @@ class KnownTask:
     @property
     def by_calendar(self) -> bool:
         """Whether each cycle stands alone, so that facts of one need no look at the others."""
-        return self.plan.window in rules.CALENDAR and not self.plan.times
+        return self.plan.window in rules.CALENDAR and not self.plan.times and self.who is None
 
 
 class Known:

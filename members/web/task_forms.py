@@ -137,7 +137,7 @@ class TaskForm(forms.Form):
         keys = [*task_facts.PROFILE, *(f"{PREFIX}{one.key}" for one in every_attribute())]
         known["fields_"].choices = [(key, words.field_label(key)) for key in keys]
         known["calendar"].choices = [("", "—"), *((str(one.pk), one.name) for one in checkins.calendars())]
-        others = tasks.listed().exclude(pk=task.pk if task else None)
+        others = [one for one in tasks.listed() if task is None or one.pk != task.pk]
         known["after"].choices = [(str(one.pk), one.name) for one in others]
         if task is not None:
             del known["key"]
@@ -153,7 +153,7 @@ class TaskForm(forms.Form):
             "name": values["name"], "description": values["description"].replace("\r", "").replace("\n", " "),
             "icon": values["icon"], "position": values["position"] or 0, "ends_at": values["ends_at"],
             "rewards": rewards, "claim": values["claim"], "stock": values["stock"],
-            "who": conditions.loads(values["condition"]) if values["condition"].strip() else None,
+            "who": _condition(values["condition"]),
         }  # fmt: skip
         if task is not None and task.state != TaskState.DRAFT:
             before = task_definitions.of(task)
@@ -202,6 +202,14 @@ _KEPT = (
 )  # fmt: skip
 
 
+def _condition(text: str) -> Any:
+    """The tree that was built; one without any condition is none."""
+    tree = conditions.loads(text) if text.strip() else None
+    if isinstance(tree, dict) and all(tree.get(name) == [] for name in tree if name != "version"):
+        return None
+    return tree
+
+
 def _measure(values: dict[str, Any]) -> str:
     return TaskMeasure.COUNT.value if values["form"] == TaskKind.PROFILE else str(values["measure"])
 
@@ -237,7 +245,7 @@ def shown_tests(where: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_operators() -> list[tuple[str, str]]:
-    return [(op, operators.where_label(op)) for op in OPERANDS]
+    return [(op, str(operators.where_label(op))) for op in OPERANDS]
 
 
 def initial_of(task: Task) -> dict[str, Any]:

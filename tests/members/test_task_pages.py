@@ -24,7 +24,7 @@ FORM: dict[str, Any] = {
     "types": ["page"], "test_property": ["title", ""], "test_op": ["contains", "eq"], "test_value": ["育儿", ""],
     "measure": "count", "needed": "3", "window": "week", "times": "0", "claim": "auto", "stock": "",
     "reward_kind": ["points:points", "grant:coupon", "points:growth"], "reward_amount": ["30", "1", ""],
-    "reward_key": ["", "welcome", ""], "condition": "",
+    "reward_key": ["", "welcome", ""], "condition": '{"all":[]}',
 }  # fmt: skip
 
 
