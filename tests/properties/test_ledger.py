@@ -68,7 +68,7 @@ class LedgerMachine(RuleBasedStateMachine):
             )  # fmt: skip
             currencies.change(key=key, content=content)
         self.currency_ids = dict(PointsCurrency.objects.values_list("pk", "key"))
-        for days in (1, None):  # something to begin with
+        for days in (3, None):  # something to begin with
             self._earn(0, days, True, currency="points", amount=15, reference="", source="order:1")
 
     def named(self, reference: str) -> str:
@@ -169,7 +169,7 @@ class LedgerMachine(RuleBasedStateMachine):
             lambda model: model.spend(member=member, now=now, **values),
         )
 
-    @rule(who=WHO, currency=CURRENCY, amount=SMALL, reference=REFERENCE, minutes=st.sampled_from([30, 1_500, 9_000]))
+    @rule(who=WHO, currency=CURRENCY, amount=SMALL, reference=REFERENCE, minutes=st.sampled_from([30, 1_600, 9_000]))
     def hold(self, who: int, **values: Any) -> None:
         now, member = self.now, self.members[who]
         values["reference"] = self.named(values["reference"])
@@ -205,6 +205,14 @@ class LedgerMachine(RuleBasedStateMachine):
             lambda: points.reverse(member_id=member, now=now, **values),
             lambda model: model.reverse(member=member, now=now, **values),
         )
+
+    @rule(who=WHO, reference=st.just(""))
+    def fall_into_arrears(self, who: int, reference: str) -> None:
+        """Everything is spent, then what earned it is reversed."""
+        account = self.model.accounts.get((self.members[who], "points"))
+        if account is not None and 0 < account.available <= 10**12:
+            self.spend(who, currency="points", amount=account.available, reference=reference)
+            self.reverse(who, currency="points", amount=9, source="order:1", reference=reference)
 
     @rule(who=WHO, currency=CURRENCY, amount=st.integers(-12, 12).filter(bool), reference=REFERENCE)
     def adjust(self, who: int, **values: Any) -> None:
