@@ -18,6 +18,6 @@ class MembersConfig(AppConfig):
 
         # Emptied or rebuilt tables (tests do that) make remembered ids wrong.
         post_migrate.connect(references.forget, sender=self)
-        post_migrate.connect(currencies.forget, sender=self)
+        post_migrate.connect(currencies.make_first, sender=self)
         post_migrate.connect(earning_gate.forget, sender=self)
         post_migrate.connect(tasks_known.forget, sender=self)

@@ -71,9 +71,11 @@ class Content:
             raise Invalid(_("Up to five numbers of days from 1 to 365."), code="out_of_range", field="warn_days")
 
 
-def forget(**_: Any) -> None:
-    """Drop what this process remembers: after the tables were emptied, as between tests."""
+def make_first(**_: Any) -> None:
+    """Make 积分 and 成长值 where they are missing: after every migration, and after the tables were emptied."""
     _known.clear()
+    for key, values in _FIRST.items():
+        PointsCurrency.objects.get_or_create(key=key, defaults=values)
 
 
 def get(key: str) -> PointsCurrency:

@@ -16,7 +16,7 @@ from members.web.my_pages import Mine, own
 from scrm.common import clock
 from scrm.common.errors import Invalid
 
-SOURCE = "my"
+SOURCE = "page"
 
 
 @require_safe
