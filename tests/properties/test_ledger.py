@@ -206,6 +206,13 @@ class LedgerMachine(RuleBasedStateMachine):
             lambda model: model.reverse(member=member, now=now, **values),
         )
 
+    @rule(who=WHO, amount=SMALL)
+    def hold_and_forget(self, who: int, amount: int) -> None:
+        """Lots expire and the hold times out before anybody looks again."""
+        self.hold(who, currency="points", amount=amount, reference="", minutes=9_000)
+        self.now += timedelta(days=8)
+        self.adjust(who, currency="points", amount=1, reference="")
+
     @rule(who=WHO, reference=st.just(""))
     def fall_into_arrears(self, who: int, reference: str) -> None:
         """Everything is spent, then what earned it is reversed."""
