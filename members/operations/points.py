@@ -43,6 +43,7 @@ __all__ = [
     "Movement",
     "NotEnough",
     "adjust",
+    "check",
     "earn",
     "earn_many",
     "hold",

@@ -130,7 +130,7 @@ def _form(
     form: RuleForm,
     rule: EarningRule | None,
     *,
-    faults: list[dict[str, str]] | None = None,
+    faults: condition_editors.Faults = (),
     status: int = 200,
 ) -> HttpResponse:
     raw: dict[str, Any] = earning.newest(rule).definition if rule else {}

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("members", "tags", "analytics", "campaigns")
-PACKAGES = {"api", "management", "migrations", "models", "operations", "queries", "rules", "web"}
+PACKAGES = {"api", "enums", "management", "migrations", "models", "operations", "queries", "rules", "web"}
 MODULES = {"__init__.py", "admin.py", "apps.py", "enums.py", "filtersets.py", "tasks.py"}
 FORBIDDEN = {"utils.py", "helpers.py", "services.py", "managers.py", "signals.py"}
 LONGEST = 400
