@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pointsentry',
-            constraint=models.UniqueConstraint(condition=models.Q(('transaction', models.F('number'))), fields=('member', 'currency', 'kind', 'reference'), name='points_entry_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('transaction', models.F('number'))), fields=('reference', 'member', 'currency', 'kind'), name='points_entry_once'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='pointsentry',
