@@ -97,7 +97,10 @@ class World:
         ]}  # fmt: skip
         self.nested = Segment.objects.create(name="套", condition=outer)
         self.currencies = {
-            key: PointsCurrency.objects.create(key=key, name=key, grace_days=grace) for key, grace in CURRENCIES.items()
+            key: PointsCurrency.objects.update_or_create(
+                key=key, defaults={"name": key, "grace_days": grace, "expiry": "never", "expiry_count": 0}
+            )[0]
+            for key, grace in CURRENCIES.items()
         }
         self.window = ("lifetime", "calendar", "rolling", "anniversary")[(seed + len(str(clock.shop_zone()))) % 4]
         self.ladder = self.make_ladder()
