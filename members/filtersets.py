@@ -63,7 +63,7 @@ def _whole(label: Any, most: int) -> django_filters.NumberFilter:
 
 
 class PointsEntryFilterSet(api_filters.FilterSet):
-    """The ledger of everybody: every filter either walks an index, or narrows the walk along the latest."""
+    """The ledger of everybody: member, reference, rare kinds and people have indexes, the others narrow the latest."""
 
     member = _whole(_("Member"), 2**63 - 1)
     currency = django_filters.CharFilter(max_length=32, label=_("Kind of points"))

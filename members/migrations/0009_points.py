@@ -9,6 +9,26 @@ import pgtrigger.migrations
 from django.db import migrations, models
 
 
+_CHECKS = """
+CREATE FUNCTION points_entry_fits(kind text, debit text, credit text, amount bigint, transaction bigint, number bigint)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN amount BETWEEN 1 AND 1000000000000 AND transaction BETWEEN 1 AND number AND debit <> credit
+        AND kind IN ('earn', 'activate', 'spend', 'hold', 'post', 'release', 'refund', 'reverse', 'expire', 'adjust', 'move')
+        AND debit IN ('pending', 'available', 'held', 'issued', 'redeemed', 'expired', 'reversed', 'adjusted', 'moved')
+        AND credit IN ('pending', 'available', 'held', 'issued', 'redeemed', 'expired', 'reversed', 'adjusted', 'moved')
+        AND (debit IN ('pending', 'available', 'held') OR credit IN ('pending', 'available', 'held'));
+END $$;
+
+CREATE FUNCTION points_account_fits(pending bigint, available bigint, held bigint, last_number bigint)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN pending BETWEEN 0 AND 2000000000000000 AND held BETWEEN 0 AND 2000000000000000
+        AND available BETWEEN -1000000000000000 AND 2000000000000000 AND last_number >= 0;
+END $$;
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -16,6 +36,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunSQL(_CHECKS, "DROP FUNCTION points_entry_fits, points_account_fits"),
         migrations.CreateModel(
             name='PointsCurrency',
             fields=[
@@ -149,7 +170,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pointsaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('held__gte', 0), ('last_number__gte', 0), ('pending__gte', 0)), name='points_account_not_negative'),
+            constraint=models.CheckConstraint(condition=models.Func('pending', 'available', 'held', 'last_number', function='points_account_fits', output_field=models.BooleanField()), name='points_account_fits'),
         ),
         migrations.AddIndex(
             model_name='pointsentry',
@@ -157,23 +178,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pointsentry',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 1), ('amount__lte', 1000000000000)), name='points_entry_amount'),
+            constraint=models.CheckConstraint(condition=models.Func('kind', 'debit', 'credit', 'amount', 'transaction', 'number', function='points_entry_fits', output_field=models.BooleanField()), name='points_entry_fits'),
         ),
         migrations.AddConstraint(
             model_name='pointsentry',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['earn', 'activate', 'spend', 'hold', 'post', 'release', 'refund', 'reverse', 'expire', 'adjust', 'move'])), name='points_entry_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointsentry',
-            constraint=models.CheckConstraint(condition=models.Q(('credit__in', ['pending', 'available', 'held', 'issued', 'redeemed', 'expired', 'reversed', 'adjusted', 'moved']), ('debit__in', ['pending', 'available', 'held', 'issued', 'redeemed', 'expired', 'reversed', 'adjusted', 'moved']), models.Q(('debit', models.F('credit')), _negated=True), models.Q(('debit__in', ['pending', 'available', 'held']), ('credit__in', ['pending', 'available', 'held']), _connector='OR')), name='points_entry_has_two_sides'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointsentry',
-            constraint=models.CheckConstraint(condition=models.Q(('transaction__gte', 1), ('transaction__lte', models.F('number'))), name='points_entry_of_transaction'),
-        ),
-        migrations.AddConstraint(
-            model_name='pointsentry',
-            constraint=models.UniqueConstraint(condition=models.Q(('transaction', models.F('number'))), fields=('member', 'currency', 'kind', 'reference'), name='points_entry_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('transaction', models.F('number'))), fields=('reference', 'member', 'currency', 'kind'), name='points_entry_once'),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='pointsentry',

@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='pointsentry',
-            index=models.Index(fields=['booked_at', 'member', 'currency', 'number'], name='points_entry_recent'),
+            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['booked_at'], name='points_entry_recent', pages_per_range=32),
         ),
         migrations.AddIndex(
             model_name='pointsentry',
@@ -81,14 +81,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='pointsentry',
             index=models.Index(condition=models.Q(('actor__startswith', 'user:')), fields=['actor', 'booked_at', 'member', 'currency', 'number'], name='points_entry_by_people'),
-        ),
-        migrations.AddIndex(
-            model_name='pointsentry',
-            index=django.contrib.postgres.indexes.HashIndex(fields=['reference'], name='points_entry_reference'),
-        ),
-        migrations.AddIndex(
-            model_name='pointsentry',
-            index=django.contrib.postgres.indexes.HashIndex(condition=models.Q(('source', ''), _negated=True), fields=['source'], name='points_entry_source'),
         ),
         migrations.AddField(
             model_name='pointsadjustment',

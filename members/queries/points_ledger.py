@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from psycopg.errors import QueryCanceled
 
@@ -19,11 +19,14 @@ from scrm.common import clock
 from scrm.common.access import Actor
 from scrm.common.errors import Invalid
 from scrm.common.models import User
-from scrm.common.pagination import Page, paginate
+from scrm.common.pagination import Page, decode, paginate
 
-# The latest first, along the index `points_entry_recent`.
+# The latest first.
 ORDER = (("booked_at", True), ("member_id", True), ("currency_id", True), ("number", True))
-# A page is found by walking an index. A search whose matches are too far apart is given up after so long.
+# A page is looked for in the latest minute, then in longer and longer spans, because what knows the time of an entry
+# (`points_entry_recent`) knows where in the table a time stands, and no order within.
+SPANS = (timedelta(minutes=1), timedelta(minutes=30), timedelta(hours=15), timedelta(days=19), None)
+# A search whose matches are too far apart is given up when a span takes so long.
 PATIENCE_MS = 5_000
 # Kinds that are few among millions of earnings and spendings: they have an index of their own.
 RARE = frozenset({"adjust", "move", "refund", "reverse"})
@@ -58,12 +61,20 @@ def of_everybody(actor: Actor) -> QuerySet[PointsEntry]:
 
 
 def narrow(queryset: QuerySet[PointsEntry], search: Mapping[str, Any]) -> QuerySet[PointsEntry]:
-    """The entries that a search leaves: `member`, `currency` (its key), `kind` (several), `reference`, `source`,
-    `actor`, `booked_after` and `booked_before` (shop days, both included), `amount_min`, `amount_max`.
+    """The entries that a search leaves: `member`, `currency` (its key), `kind` (several), `reference` (of the whole
+    movement), `source`, `actor`, `booked_after` and `booked_before` (shop days, both included), `amount_min`,
+    `amount_max`.
     """
-    equal = {"member": "member_id", "currency": "currency__key", "reference": "reference", "source": "source",
-             "actor": "actor", "amount_min": "amount__gte", "amount_max": "amount__lte"}  # fmt: skip
+    equal = {"member": "member_id", "currency": "currency__key", "source": "source", "actor": "actor",
+             "amount_min": "amount__gte", "amount_max": "amount__lte"}  # fmt: skip
     found = queryset.filter(**{path: search[name] for name, path in equal.items() if search.get(name)})
+    if search.get("reference"):
+        # The first entry of each movement is in the index that keeps references apart.
+        first = PointsEntry.objects.filter(
+            reference=search["reference"], transaction=F("number"), member_id=OuterRef("member_id"),
+            currency_id=OuterRef("currency_id"), number=OuterRef("transaction"),
+        )  # fmt: skip
+        found = found.filter(Exists(first))
     if str(search.get("actor") or "").startswith("user:"):
         found = found.filter(actor__startswith="user:")  # said again for the index of what people booked
     if kinds := list(search.get("kind") or ()):
@@ -79,10 +90,18 @@ def narrow(queryset: QuerySet[PointsEntry], search: Mapping[str, Any]) -> QueryS
 
 def page(queryset: QuerySet[PointsEntry], *, cursor: str | None, size: int) -> Page[PointsEntry]:
     """One page of `of_everybody`, filtered. Raises `Invalid` (`bad_cursor`; `too_wide`: it would read too much)."""
+    edge: datetime = clock.now()
+    if cursor and isinstance(at := decode(cursor, len(ORDER))[0], datetime):
+        edge, queryset = at, queryset.filter(booked_at__lte=at)
+    found: Page[PointsEntry] = Page([], None)
     try:
         with transaction.atomic(), connection.cursor() as settings:
             settings.execute("SELECT set_config('statement_timeout', %s, true)", [str(PATIENCE_MS)])
-            found = paginate(queryset, order=ORDER, cursor=cursor, size=size)
+            for span in SPANS:
+                rows = queryset if span is None else queryset.filter(booked_at__gte=edge - span)
+                found = paginate(rows, order=ORDER, cursor=cursor, size=size)
+                if found.next_cursor is not None:
+                    break
             settings.execute("SET LOCAL statement_timeout TO DEFAULT")
             return found
     except OperationalError as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
+from members.enums import EntryKind, PointsAccountName
 from members.models import Member, PointsAccount, PointsLot
 from members.operations import currencies, points, points_rebuild
 from members.queries import points_check
@@ -139,3 +140,47 @@ def test_the_programme_and_the_members_add_up_to_nothing(member: Member, capsys:
     call_command("points", "check")
     call_command("points", "rebuild")
     assert "every promise is kept" in capsys.readouterr().out
+
+
+def fits(kind: str, debit: str, credit: str, amount: int = 1, transaction: int = 1, number: int = 1) -> bool | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT points_entry_fits(%s, %s, %s, %s, %s, %s)", [kind, debit, credit, amount, transaction, number]
+        )
+        answer: bool | None = cursor.fetchone()[0]
+        return answer
+
+
+def test_an_entry_is_of_a_known_kind_between_two_known_accounts_of_which_one_is_the_members() -> None:
+    assert [kind for kind in EntryKind.values if not fits(kind, "issued", "available")] == []
+    assert not fits("gift", "issued", "available")
+    own = {"pending", "available", "held"}
+    for debit in [*PointsAccountName.values, "nowhere"]:
+        for credit in [*PointsAccountName.values, "nowhere"]:
+            known = "nowhere" not in (debit, credit)
+            assert fits("earn", debit, credit) == (known and debit != credit and bool({debit, credit} & own))
+
+
+@pytest.mark.parametrize(
+    ("amount", "transaction", "number", "fitting"),
+    [(10**12, 3, 3, True), (1, 2, 3, True), (0, 3, 3, False), (10**12 + 1, 3, 3, False), (1, 0, 3, False),
+     (1, 4, 3, False)],
+)  # fmt: skip
+def test_an_entry_moves_something_within_range(amount: int, transaction: int, number: int, fitting: bool) -> None:
+    assert fits("earn", "issued", "available", amount, transaction, number) is fitting
+
+
+@pytest.mark.parametrize(
+    "values",
+    ["pending = -1", "held = -1", "last_number = -1", "available = -1000000000000001", "pending = 2000000000000001",
+     "available = 2000000000000001", "held = 2000000000000001"],
+)  # fmt: skip
+def test_balances_stay_within_range(member: Member, values: str) -> None:
+    with pytest.raises(IntegrityError, match="points_account_fits"):
+        run(f"UPDATE members_pointsaccount SET {values} WHERE member_id = %(member)s", member=member.pk)
+
+
+def test_an_entry_that_does_not_fit_is_refused(member: Member) -> None:
+    entry = ENTRY.format(number=4, kind="'gift', 'issued', 'available'", amount=1)
+    with pytest.raises(IntegrityError, match="points_entry_fits"):
+        run(entry, member=member.pk)
