@@ -54,7 +54,10 @@ def ann() -> Member:
     currencies.get("growth")
     tier_schemes.save(
         content=Content(
-            steps=[StepContent(name="普卡", key="basic", threshold=0), StepContent(name="金卡", key="gold", threshold=1_000)],
+            steps=[
+                StepContent(name="普卡", key="basic", threshold=0),
+                StepContent(name="金卡", key="gold", threshold=1_000),
+            ],
         ),
         version=0, actor=SYSTEM, now=NOW - timedelta(days=30),
     )  # fmt: skip
