@@ -58,14 +58,15 @@ class Definition:
     stacking: str = "add"  # add, best or stop
     group: str = ""
     caps: Mapping[str, int] = field(default_factory=dict)  # order, day, month, ever, budget
+    looks_at_lines: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        of_lines = self.narrowed or any(one.kind in _LINES for one in self.multipliers)
+        object.__setattr__(self, "looks_at_lines", of_lines)
 
     @property
     def narrowed(self) -> bool:
         return bool(self.categories or self.products)
-
-    @property
-    def looks_at_lines(self) -> bool:
-        return self.narrowed or any(one.kind in _LINES for one in self.multipliers)
 
     @property
     def tags(self) -> frozenset[int]:
