@@ -13,7 +13,9 @@ class MembersConfig(AppConfig):
             references,
             tasks_known,
         )
-        from members.queries import fields, indexes, points_fields  # noqa: F401, PLC0415  # models exist only now
+
+        # Models exist only now.
+        from members.queries import earning_spending, fields, indexes, loyalty_uses, points_fields  # noqa: F401, PLC0415
         from members.web import panels, tier_members  # noqa: F401, PLC0415
 
         # Emptied or rebuilt tables (tests do that) make remembered ids wrong.

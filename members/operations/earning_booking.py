@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from members.operations import columns, currencies, earning_budgets, points, points_many
+from members.operations import columns, currencies, earning_budgets, points_many
 from members.operations.earning_budgets import Ask
+from members.operations.points import Credit
 from members.operations.points_many import Reversal
 from members.queries.earning_facts import answer_document, answer_of
 from members.queries.earning_versions import Known
@@ -235,32 +236,23 @@ def _asks(stands: Sequence[Stand]) -> list[Ask]:
 
 def _book(currency: str, stands: Sequence[Stand], now: datetime) -> int:
     """Earn or reverse what differs from what is booked. What a policy did not take back is not tried again."""
-    rounds: list[dict[int, Stand]] = []
+    more: dict[tuple[int, str], Stand] = {}
     back = []
+    credits = []
     for stand in stands:
         if stand.points > stand.stood and stand.points > stand.booked:
-            turn = next((one for one in rounds if stand.member_id not in one), None)
-            if turn is None:
-                rounds.append(turn := {})
-            turn[stand.member_id] = stand
+            credits.append(
+                Credit(
+                    stand.member_id, stand.points - stand.booked, stand.reference(), stand.source, min(stand.at, now),
+                    {"lines": stand.document()},
+                )
+            )  # fmt: skip
+            more[stand.member_id, credits[-1].reference] = stand
         elif stand.points < stand.stood and stand.points < stand.booked:
             back.append(stand)
-    booked = 0
-    for turn in rounds:
-        answer = points.earn_many(
-            currency=currency,
-            credits=[
-                points.Credit(
-                    stand.member_id, stand.points - stand.booked, stand.reference(), stand.source,
-                    min(stand.at, now), {"lines": stand.document()},
-                )
-                for stand in turn.values()
-            ],
-            now=now,
-        )  # fmt: skip
-        for member_id in answer:
-            turn[member_id].booked = turn[member_id].points
-        booked += len(answer)
+    booked = points_many.earn_all(currency=currency, credits=credits, now=now)
+    for key in booked:
+        more[key].booked = more[key].points
     taken = points_many.reverse_many(
         currency=currency,
         reversals=[
@@ -274,7 +266,7 @@ def _book(currency: str, stands: Sequence[Stand], now: datetime) -> int:
     )  # fmt: skip
     for stand in back:
         stand.booked -= taken[stand.member_id, stand.source]
-    return booked + len(back)
+    return len(booked) + len(back)
 
 
 def _store(currency: str, stands: Sequence[Stand], now: datetime) -> None:

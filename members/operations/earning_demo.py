@@ -38,7 +38,7 @@ RULES: list[tuple[str, str, dict[str, Any]]] = [
     ("消费成长值", currencies.GROWTH, {"base": {"points": 1, "per": 100}}),
 ]
 BACK = timedelta(days=365)
-_MEMBERS = 5_000  # in one transaction
+_MEMBERS = 20_000  # in one transaction, so that each statement books for many
 
 
 def load(*, now: datetime, report: Callable[[str], None]) -> int:

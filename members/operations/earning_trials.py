@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
+import numpy as np
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from members.models import EarningRule, EarningTrial
 from members.operations import currencies, earning_rules
 from members.operations.earning_backfill import newest_member
-from members.queries import earning_facts, earning_versions
-from members.queries.member_tiers import tier_of
+from members.queries import earning_columns, earning_facts, earning_versions
+from members.rules import earning_columns as rules
 from members.rules import points as points_rules
-from members.rules.earning import Answer, Fact
-from members.rules.earning_trials import Tally, compare
+from members.rules.earning_trials import Tally
 from scrm.common import clock, jobs
 from scrm.common.access import Actor
 from scrm.common.errors import Conflict, Invalid, NotFound
@@ -96,34 +96,31 @@ def replay(*, trial: EarningTrial, progress: Progress, now: datetime) -> Tally:
     policy, zone = currencies.policy(currency), clock.shop_zone()
 
     @lru_cache(maxsize=4_000)
-    def is_open(day: date) -> bool:
-        expires_at = points_rules.expiry(policy, clock.day_start(day) + timedelta(hours=12), zone)
+    def is_open(day: int) -> bool:
+        noon = clock.day_start(date.fromordinal(day)) + timedelta(hours=12)
+        expires_at = points_rules.expiry(policy, noon, zone)
         return expires_at is None or expires_at > now
 
+    lines = any(one.version.definition.looks_at_lines for one in asked.values())
+    codes = earning_columns.codes_of(one.version.definition for one in asked.values())
+    shop_currency = earning_facts.shop_currency()
     tally, last = Tally(), newest_member()
     progress.report(done=0, total=last)
     for first in range(1, last + 1, _MEMBERS):
         until = min(first + _MEMBERS - 1, last)
-        facts: dict[int, list[Fact]] = {}
-        for fact in earning_facts.orders_of_members(
-            first, until, since=clock.day_start(trial.from_on), until=clock.day_end(trial.until_on),
-            lines=any(one.version.definition.looks_at_lines for one in asked.values()),
-            currency=earning_facts.shop_currency(),
-        ):  # fmt: skip
-            facts.setdefault(fact.member_id, []).append(fact)
-        answers = earning_facts.answers(list(asked.values()), facts, as_of=now)
-        tiers = tier_of(facts, now=now)
-        for member_id, of_member in facts.items():
-            of_member.sort(key=lambda fact: (fact.at, fact.number, fact.source))
-            mine: dict[int, Answer] = {
-                pk: found[member_id] for pk, found in answers.items() if member_id in found
-            }  # fmt: skip
-            tally.add_member(
-                member_id,
-                tiers.get(member_id, ""),
-                [(fact, *compare(before, after, fact, mine, rule.pk), is_open(fact.at.date())) for fact in of_member],
-                rule.pk,
-            )
+        ids, orders = earning_columns.orders(
+            first, until, since=clock.day_start(trial.from_on), until=clock.day_end(trial.until_on), lines=lines,
+            currency=shop_currency, codes=codes,
+        )  # fmt: skip
+        if len(ids):
+            members = earning_columns.members(ids, counting=list(asked.values()), as_of=now)
+            # Each version is asked once, also where both sets have it.
+            found = {pk: rules.points_of(one.version, orders, members, codes) for pk, one in asked.items()}
+            given_before, _ = rules.apply(before, found, orders)
+            given_after, by_rule = rules.apply(after, found, orders)
+            days, which = np.unique(orders.day, return_inverse=True)
+            still_open = np.array([is_open(day) for day in days.tolist()], dtype=bool)[which]
+            tally.add(orders, members, given_before, given_after, by_rule[rule.pk], still_open)
         progress.report(done=until, counts={"orders": tally.orders})
     result = tally.document() | {
         "cost_per_1000": currency.cost_per_1000,

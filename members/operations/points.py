@@ -44,6 +44,8 @@ __all__ = [
     "NotEnough",
     "adjust",
     "check",
+    "credit_many",
+    "durable",
     "earn",
     "earn_many",
     "hold",
@@ -257,6 +259,15 @@ def earn_many(
     """
     if not credits:
         return {}
+    with refusing(), durable():
+        answer = credit_many(currency=currency, credits=credits, reason=reason, now=now)
+        touched = [member_id for member_id, booked in answer.items() if booked]
+        reactions.run(Facts(now=now, member_ids=touched, topics=frozenset({topic(currency)})))
+    return answer
+
+
+def credit_many(*, currency: str, credits: Sequence[Credit], reason: str = "", now: datetime) -> dict[int, bool]:
+    """`earn_many` without what follows from it: inside `durable`, `refusing`, and the caller runs the reactions."""
     ordered = sorted(credits, key=lambda credit: credit.member_id)
     kind = currencies.get(currency)
     policy, zone = currencies.policy(kind), clock.shop_zone()
@@ -271,7 +282,7 @@ def earn_many(
     expires = [rules.expiry(policy, at, zone) for at in occurred]
     if any(end is not None and end <= start for start, end in zip(activates, expires, strict=True)):
         raise Invalid(_("They would expire before they could be spent."), code="expires_early", field="expires_at")
-    with refusing(), durable(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT earning_member, was_known FROM points_earn_many(
@@ -292,10 +303,7 @@ def earn_many(
                 now,
             ],
         )
-        answer = {member_id: not known for member_id, known in cursor.fetchall()}
-        touched = [member_id for member_id, booked in answer.items() if booked]
-        reactions.run(Facts(now=now, member_ids=touched, topics=frozenset({topic(currency)})))
-    return answer
+        return {member_id: not known for member_id, known in cursor.fetchall()}
 
 
 def _credit(

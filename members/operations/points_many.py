@@ -1,7 +1,8 @@
-"""Taking back what many sources have earned, in one statement."""
+"""Many bookings of the same members: crediting what many sources give, and taking it back."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ import msgspec
 from django.db import connection
 
 from members.operations import columns, currencies, points
+from members.operations.points import Credit
 from scrm.common import reactions
 from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
@@ -26,6 +28,33 @@ class Reversal:
     reference: str
     detail: Mapping[str, Any]
     occurred_at: datetime
+
+
+def earn_all(*, currency: str, credits: Sequence[Credit], now: datetime) -> set[tuple[int, str]]:
+    """Credit members as often as they come, each one's credits in their order; what follows from it follows once.
+
+    Answers the member and reference of each credit that was booked, now or before; members that are unknown, merged or
+    erased are left out. A statement for the first credit of everybody, one for the second, and so on; one transaction.
+    Raises as `points.earn_many` does, then nothing is booked.
+    """
+    if not credits:
+        return set()
+    rounds: list[list[Credit]] = []
+    had: Counter[int] = Counter()
+    for credit in credits:
+        if had[credit.member_id] == len(rounds):
+            rounds.append([])
+        rounds[had[credit.member_id]].append(credit)
+        had[credit.member_id] += 1
+    there: set[tuple[int, str]] = set()
+    touched: set[int] = set()
+    with points.refusing(), points.durable():
+        for turn in rounds:
+            answer = points.credit_many(currency=currency, credits=turn, now=now)
+            there.update((one.member_id, one.reference) for one in turn if one.member_id in answer)
+            touched.update(member_id for member_id, is_new in answer.items() if is_new)
+        reactions.run(Facts(now=now, member_ids=sorted(touched), topics=frozenset({points.topic(currency)})))
+    return there
 
 
 def reverse_many(*, currency: str, reversals: Sequence[Reversal], now: datetime) -> dict[tuple[int, str], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from members.models import PointsCurrency as Currency
 from members.models import Product, Source, Store
-from members.queries.event_fields import event_types as kinds_of_events
+from members.queries.event_types import deeds as event_deeds
 from members.queries.member_tiers import known_tiers
 from scrm.common.conditions import fields
 
@@ -31,7 +31,8 @@ def sources() -> Choices:
 
 
 def event_types() -> Choices:
-    return [(str(choice.value), str(choice.label)) for choice in kinds_of_events()]
+    """What members do themselves: what the product notes about them earns nothing."""
+    return event_deeds()
 
 
 def tags() -> Choices:

@@ -97,7 +97,11 @@ def found(trial: EarningTrial) -> Found:
     said: dict[str, Any] = trial.result or {}
     total, cost = said["total"], said["cost_per_1000"]
     names = known_tiers()
-    tiers = [{**one, "name": names.get(one["tier"], one["tier"]) or _("Without a tier")} for one in said["tiers"]]
+    ladder = list(names)
+    tiers = [
+        {**one, "name": names.get(one["tier"], one["tier"]) or _("Without a tier")}
+        for one in sorted(said["tiers"], key=lambda one: ladder.index(one["tier"]) if one["tier"] in names else -1)
+    ]
     budget = said["budget"]
     return Found(
         before=total["before"],

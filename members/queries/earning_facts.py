@@ -150,14 +150,14 @@ def answers(
     Versions whose condition can no longer be read have no answers.
     """
     listed = sorted(set(member_ids))
-    asked, columns = [], []
+    readable, columns = [], []
     for one in counting:
         try:
-            columns.append(_asked(one, as_of))
+            columns.append(asked(one, as_of))
         except conditions.BadCondition:
             continue
-        asked.append(one)
-    if not asked or not listed:
+        readable.append(one)
+    if not readable or not listed:
         return {}
     flat = [column for of_version in columns for column in of_version]
     with connection.cursor() as cursor:
@@ -170,19 +170,19 @@ def answers(
             [*(value for column in flat for value in column.params), listed],
         )
         rows = cursor.fetchall()
-    tiers = tier_of(listed, now=as_of) if any(_looks_at_tiers(one) for one in asked) else {}
-    found: dict[int, dict[int, Answer]] = {one.version.id: {} for one in asked}
+    tiers = tier_of(listed, now=as_of) if any(_looks_at_tiers(one) for one in readable) else {}
+    found: dict[int, dict[int, Answer]] = {one.version.id: {} for one in readable}
     for member_id, month, day, *values in rows:
         birth = (month, day) if month else None
         left = iter(values)
-        for one in asked:
+        for one in readable:
             holds = next(left)
             tags = frozenset(tag for tag in sorted(one.version.definition.tags) if next(left))
             found[one.version.id][member_id] = Answer(holds, tags, tiers.get(member_id, ""), birth)
     return found
 
 
-def _asked(one: Counting, as_of: datetime) -> list[Sql]:
+def asked(one: Counting, as_of: datetime) -> list[Sql]:
     """One column for the condition, and one for each tag that multiplies."""
     if one.broken:
         raise conditions.BadCondition([{"path": "", "code": "broken", "message": one.broken}])

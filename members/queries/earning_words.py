@@ -11,7 +11,8 @@ from django.utils.translation import pgettext
 
 from members.models import EventType, Source, Store
 from members.queries.member_tiers import known_tiers
-from members.rules.earning import Definition, Multiplier, Window, decimal
+from members.rules.earning import Definition, Multiplier, decimal
+from members.rules.earning_windows import Window
 from scrm.common import conditions, money
 
 

@@ -18,8 +18,8 @@ from members.rules.tier_steps import Move, Standing
 from members.rules.tiers import Almanac, Scheme, Span
 from scrm.common import clock, display, money
 
-# What has to be spent, in minor units, to earn so much growth; None where no rule says it plainly.
-Spending = Callable[[int], int | None]
+# What has to be spent at an instant, in minor units, to earn so much growth; None where no rule says it plainly.
+Spending = Callable[[int, datetime], int | None]
 _spending: Spending | None = None
 
 
@@ -42,6 +42,7 @@ class Lacking:
 class Stand:
     """One member's tier at an instant. Values are growth, minor units of money, or orders, as `basis` says."""
 
+    at: datetime
     tier: Tier
     level: int
     source: str
@@ -62,7 +63,7 @@ class Stand:
         """What brings the next tier."""
         if self.next is None:
             return _("This is the highest tier.")
-        cost = _spending(self.next.amount) if self.basis == "growth" and _spending is not None else None
+        cost = _spending(self.next.amount, self.at) if self.basis == "growth" and _spending is not None else None
         if cost is not None:
             return lacking_sentence("spend", cost, self.next.tier.name)
         return lacking_sentence(self.basis, self.next.amount, self.next.tier.name)
@@ -133,11 +134,12 @@ def standings(member_ids: Sequence[int], *, now: datetime) -> dict[int, Stand]:
                 keep_by = earned.decide_at
                 if lacking > 0:
                     keeping = Lacking(tiers[earned.tier_id], needed, lacking)
-        found[pk] = _stand(scheme, tiers, row, joined[pk], values[pk], almanac.window_now(now), keeping, keep_by)
+        found[pk] = _stand(now, scheme, tiers, row, joined[pk], values[pk], almanac.window_now(now), keeping, keep_by)
     return found
 
 
 def _stand(
+    now: datetime,
     scheme: Scheme,
     tiers: dict[int, Tier],
     row: MemberTier | None,
@@ -155,6 +157,7 @@ def _stand(
         lacking = Lacking(tiers[above.tier_id], above.threshold, max(above.threshold - value, 0))
     earned_id = row.earned_tier_id if row is not None and row.earned_tier_id is not None else scheme.base.tier_id
     return Stand(
+        at=now,
         tier=tier,
         level=level,
         source=row.source if row is not None else TierSource.EARNED.value,

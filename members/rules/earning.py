@@ -8,29 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
+
+from members.rules.earning_windows import Window, within
 
 SCALE = 10**6  # factors are held in millionths
 # No rule gives more for one fact: a slip of the hand stays within what the ledger can hold.
 MOST_POINTS = 10**9
 _LINES = frozenset({"product", "category"})  # multipliers that concern a part of the order
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """When a multiplier holds, in shop time: all that is given must be true.
-
-    `until` is the last day, `hours` from the first to before the second; day 31 means the last of shorter months.
-    `birthday`: "month" or "day" of the member's birth; whoever was born on 29 February has it on the 28th otherwise.
-    """
-
-    start: date | None = None
-    until: date | None = None
-    weekdays: frozenset[int] = frozenset()  # 1 Monday to 7 Sunday
-    hours: tuple[int, int] | None = None
-    days: frozenset[int] = frozenset()
-    birthday: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +58,15 @@ class Definition:
     stacking: str = "add"  # add, best or stop
     group: str = ""
     caps: Mapping[str, int] = field(default_factory=dict)  # order, day, month, ever, budget
+    looks_at_lines: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        of_lines = self.narrowed or any(one.kind in _LINES for one in self.multipliers)
+        object.__setattr__(self, "looks_at_lines", of_lines)
 
     @property
     def narrowed(self) -> bool:
         return bool(self.categories or self.products)
-
-    @property
-    def looks_at_lines(self) -> bool:
-        return self.narrowed or any(one.kind in _LINES for one in self.multipliers)
 
     @property
     def tags(self) -> frozenset[int]:
@@ -219,9 +206,32 @@ def decimal(millionths: int) -> str:
     return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
 
 
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What a rule gives for a fact, before words: of which amount, by which multipliers, cut by its limit per order."""
+
+    points: int
+    matching: int
+    applied: Sequence[Multiplier]
+    cut: bool
+
+
 def _line(version: Version, fact: Fact, answer: Answer) -> Line | None:
-    """What one rule gives; None when that is nothing."""
+    """What one rule gives, in words; None when that is nothing."""
     definition = version.definition
+    found = worth(definition, fact, answer)
+    if found is None:
+        return None
+    beyond = {name: value for name, value in definition.caps.items() if name != "order"}
+    return Line(
+        version.rule_id, version.id, version.number, version.name, found.matching, rate(definition),
+        tuple(one.words for one in found.applied), found.points, found.points, beyond,
+        ("order",) if found.cut else (),
+    )  # fmt: skip
+
+
+def worth(definition: Definition, fact: Fact, answer: Answer) -> Worth | None:
+    """What one rule gives for a fact that it is about, for a member of whom its condition holds; None for nothing."""
     matching, total = fact.amount, 1
     lines: Sequence[tuple[str, str, int]] = ()
     if definition.looks_at_lines and (fact.lines or definition.narrowed):
@@ -252,17 +262,8 @@ def _line(version: Version, fact: Fact, answer: Answer) -> Line | None:
         over, under = definition.points * fact.amount * _factor(definition, applied), definition.per
     under *= SCALE if definition.highest else SCALE ** len(definition.multipliers)
     points = (2 * over + under) // (2 * under) if definition.half_up else over // under
-    limits: tuple[str, ...] = ()
     most = min(definition.caps.get("order", MOST_POINTS), MOST_POINTS)
-    if points > most:
-        points, limits = most, ("order",)
-    if points <= 0:
-        return None
-    beyond = {name: value for name, value in definition.caps.items() if name != "order"}
-    return Line(
-        version.rule_id, version.id, version.number, version.name, matching, rate(definition),
-        tuple(one.words for one in applied), points, points, beyond, limits,
-    )  # fmt: skip
+    return Worth(min(points, most), matching, applied, points > most) if points > 0 else None
 
 
 def rate(definition: Definition) -> str:
@@ -309,30 +310,3 @@ def _applies(one: Multiplier, fact: Fact, answer: Answer, lines: Sequence[tuple[
             return any(_names(one, sku, category) for sku, category, _ in lines)
     assert one.window is not None  # noqa: S101  # the only other kind is a time window
     return within(one.window, fact.at, answer.birth)
-
-
-def within(window: Window, at: datetime, birth: tuple[int, int] | None) -> bool:
-    """Whether an instant, in shop time, lies in the window."""
-    day = at.date()
-    last = _last_of_month(day)
-    return (
-        (window.start is None or day >= window.start)
-        and (window.until is None or day <= window.until)
-        and (not window.weekdays or day.isoweekday() in window.weekdays)
-        and (window.hours is None or window.hours[0] <= at.hour < window.hours[1])
-        and (not window.days or day.day in window.days or (day.day == last and max(window.days) > last))
-        and (not window.birthday or (birth is not None and _is_birthday(window.birthday, day, birth)))
-    )
-
-
-def _is_birthday(kind: str, day: date, birth: tuple[int, int]) -> bool:
-    if kind == "month":
-        return day.month == birth[0]
-    if birth == (2, 29) and _last_of_month(date(day.year, 2, 1)) == 28:
-        birth = (2, 28)
-    return (day.month, day.day) == birth
-
-
-def _last_of_month(day: date) -> int:
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return (following - date.resolution).day

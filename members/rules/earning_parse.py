@@ -8,7 +8,8 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
-from members.rules.earning import SCALE, Definition, Multiplier, Window
+from members.rules.earning import SCALE, Definition, Multiplier
+from members.rules.earning_windows import Window
 
 TRIGGERS = ("order", "event")
 KINDS = ("tier", "tag", "product", "category", "store", "channel", "time")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from heapq import heappush, heappushpop
 from typing import Any
 
-from members.rules import earning, earning_caps
-from members.rules.earning import Answer, Fact, Line, Version
+import numpy as np
+
+from members.rules.earning_columns import Flags, Ints, Members, Orders
 
 TOP = 20
 
@@ -22,6 +21,19 @@ class Sums:
     open_before: int = 0
     open_after: int = 0
     members: int = 0
+
+    def add(self, before: int, after: int, open_before: int, open_after: int, members: int) -> None:
+        self.before += before
+        self.after += after
+        self.open_before += open_before
+        self.open_after += open_after
+        self.members += members
+
+    def document(self) -> dict[str, int]:
+        return {
+            "before": self.before, "after": self.after, "open_before": self.open_before, "open_after": self.open_after,
+            "members": self.members,
+        }  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -38,79 +50,59 @@ class Tally:
     wanted_of_budget: int = 0  # what the tried rule gives altogether
     _top: list[tuple[int, int, int, int]] = field(default_factory=list)
 
-    def add_member(
-        self,
-        member_id: int,
-        tier: str,
-        orders: Sequence[tuple[Fact, Sequence[Line], Sequence[Line], bool]],
-        rule_id: int,
-    ) -> None:
-        """One member's orders in time: the lines before and after, and whether such points are still open."""
-        earning_caps.apply((fact.at.date(), before) for fact, before, _, _ in orders)
-        if any(after is not before for _, before, after, _ in orders):
-            earning_caps.apply((fact.at.date(), after) for fact, _, after, _ in orders)
-        sums = Sums(members=1)
-        for fact, lines_before, lines_after, is_open in orders:
-            before = _left(fact, lines_before)
-            after = before if lines_after is lines_before else _left(fact, lines_after)
-            self.orders += 1
-            self.orders_changed += before != after
-            self.wanted_of_budget += sum(line.points for line in lines_after if line.rule_id == rule_id)
-            of_order = Sums(before, after, before if is_open else 0, after if is_open else 0)
-            _add(sums, of_order)
-            _add(self.months.setdefault(f"{fact.at:%Y-%m}", Sums()), of_order)
-        change = sums.after - sums.before
-        self.more += change > 0
-        self.less += change < 0
-        _add(self.total, sums)
-        _add(self.tiers.setdefault(tier, Sums()), sums)
-        if change:
-            one = (abs(change), -member_id, sums.before, sums.after)
-            if len(self._top) < TOP:
-                heappush(self._top, one)
-            else:
-                heappushpop(self._top, one)
+    def add(self, orders: Orders, members: Members, before: Ints, after: Ints, wanted: Ints, is_open: Flags) -> None:
+        """Some members with all their orders: the points of each order before and after, what the tried rule gives for
+        it, and whether such points are still open."""
+        self.orders += len(before)
+        self.orders_changed += int((before != after).sum())
+        self.wanted_of_budget += int(wanted.sum())
+        values = np.stack([before, after, np.where(is_open, before, 0), np.where(is_open, after, 0)])
+        by_member = _by(orders.member, values, len(members.ids))
+        change = by_member[1] - by_member[0]
+        self.more += int((change > 0).sum())
+        self.less += int((change < 0).sum())
+        self.total.add(*_numbers(values.sum(axis=1)), len(members.ids))
+        months, which = np.unique(orders.month, return_inverse=True)
+        of_months = _by(which, values, len(months))
+        for place, month in enumerate(months.astype("datetime64[M]").astype(str).tolist()):
+            self.months.setdefault(month, Sums()).add(*_numbers(of_months[:, place]), 0)
+        of_tiers = _by(members.tier, by_member, len(members.tiers))
+        counts = np.bincount(members.tier, minlength=len(members.tiers)).tolist()
+        for place, tier in enumerate(members.tiers):
+            if counts[place]:
+                self.tiers.setdefault(tier, Sums()).add(*_numbers(of_tiers[:, place]), counts[place])
+        largest = np.lexsort((members.ids, -abs(change)))[:TOP]
+        self._top += [
+            (-abs(one), member_id, of_before, of_after)
+            for one, member_id, of_before, of_after in zip(
+                change[largest].tolist(), members.ids[largest].tolist(), by_member[0][largest].tolist(),
+                by_member[1][largest].tolist(), strict=True,
+            )
+            if one
+        ]  # fmt: skip
+        self._top = sorted(self._top)[:TOP]
 
     def document(self) -> dict[str, Any]:
         """As it is kept."""
         return {
             "orders": self.orders, "orders_changed": self.orders_changed, "more": self.more, "less": self.less,
-            "total": _said(self.total), "wanted_of_budget": self.wanted_of_budget,
-            "months": [{"month": month, **_said(sums)} for month, sums in sorted(self.months.items())],
-            "tiers": [{"tier": tier, **_said(sums)} for tier, sums in sorted(self.tiers.items())],
+            "total": self.total.document(), "wanted_of_budget": self.wanted_of_budget,
+            "months": [{"month": month, **sums.document()} for month, sums in sorted(self.months.items())],
+            "tiers": [{"tier": tier, **sums.document()} for tier, sums in sorted(self.tiers.items())],
             "top": [
-                {"member_id": -negative, "before": before, "after": after}
-                for _, negative, before, after in sorted(self._top, reverse=True)
+                {"member_id": member_id, "before": before, "after": after} for _, member_id, before, after in self._top
             ],
         }  # fmt: skip
 
 
-def compare(
-    before: Sequence[Version], after: Sequence[Version], fact: Fact, answers: dict[int, Answer], rule_id: int
-) -> tuple[list[Line], list[Line]]:
-    """The lines of a fact under both sets of rules; the same list where the rule that differs is not about it."""
-    lines = earning.award(before, fact, answers)
-    touched = any(
-        version.rule_id == rule_id and earning.concerns(version, fact) for version in (*before, *after)
-    )  # fmt: skip
-    return lines, earning.award(after, fact, answers) if touched else lines
+def _by(which: Ints, values: Ints, count: int) -> Ints:
+    """The sums of each row of values by a number below `count`; whole numbers throughout."""
+    sums = np.zeros((len(values), count), dtype=np.int64)
+    for row, of_row in zip(sums, values, strict=True):
+        np.add.at(row, which, of_row)
+    return sums
 
 
-def _left(fact: Fact, lines: Iterable[Line]) -> int:
-    gross = sum(line.points for line in lines)
-    return earning.left_after_refunds(gross, fact.amount, fact.net) if gross else 0
-
-
-def _add(sums: Sums, more: Sums) -> None:
-    sums.before += more.before
-    sums.after += more.after
-    sums.open_before += more.open_before
-    sums.open_after += more.open_after
-    sums.members += more.members
-
-
-def _said(sums: Sums) -> dict[str, int]:
-    return {
-        "before": sums.before, "after": sums.after, "open_before": sums.open_before, "open_after": sums.open_after,
-        "members": sums.members,
-    }  # fmt: skip
+def _numbers(values: Ints) -> tuple[int, int, int, int]:
+    before, after, open_before, open_after = values.tolist()
+    return before, after, open_before, open_after

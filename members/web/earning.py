@@ -178,14 +178,16 @@ def earning_preview(request: ConsoleRequest) -> HttpResponse:
         data["name"] = "–"
     form = RuleForm(data, rule=rule)
     if not form.is_valid():
-        fault = next(f"{form.fields[name].label}: {errors[0]}" for name, errors in form.errors.items())
-        return render(request, "members/earning_preview.html", {"fault": fault})
+        return render(request, "members/earning_preview.html", {"fault": _fault(form)})
     trigger = rule.trigger if rule else form.cleaned_data["trigger"]
     try:
         raw = definition_of(form.cleaned_data, request.POST, trigger=trigger)
         definition = earning_rules.read(raw, trigger=trigger, now=clock.now())
-    except DomainError as error:
+    except conditions.BadCondition as error:
         return render(request, "members/earning_preview.html", {"fault": str(error)})
+    except DomainError as error:
+        form.refuse(error)
+        return render(request, "members/earning_preview.html", {"fault": _fault(form)})
     currency = rule.currency.name if rule else dict(earning_choices.currencies()).get(form.cleaned_data["currency"], "")
     context = {
         "sentences": earning_words.sentences(definition, currency=currency),
@@ -197,6 +199,12 @@ def earning_preview(request: ConsoleRequest) -> HttpResponse:
         "currency": currency,
     }  # fmt: skip
     return render(request, "members/earning_preview.html", context)
+
+
+def _fault(form: RuleForm) -> str:
+    """The first thing that is wrong, with the field's name."""
+    name, errors = next(iter(form.errors.items()))
+    return f"{form.fields[name].label}: {errors[0]}" if name in form.fields else str(errors[0])
 
 
 @require_POST

@@ -17,6 +17,7 @@ from members.queries import earning_choices
 from members.rules import earning as rules
 from members.rules.earning_parse import LIMITS
 from scrm.common import conditions, money
+from scrm.common.conditions.named import GROUPS
 
 KINDS = [
     ("time", gettext_lazy("Time")),
@@ -149,8 +150,10 @@ def definition_of(values: Mapping[str, Any], data: Any, *, trigger: str) -> dict
     }  # fmt: skip
     if values["stacking"] == "best":
         said["stacking"]["group"] = values["group"]
-    if values["condition"]:
-        said["condition"] = conditions.loads(values["condition"])
+    condition = conditions.loads(values["condition"]) if values["condition"] else None
+    # The builder without a row sends an empty group: everybody.
+    if condition and not (isinstance(condition, dict) and any(condition.get(op) == [] for op in GROUPS)):
+        said["condition"] = condition
     if trigger == "event":
         said["event"] = {"type": values["event_type"], "where": tests_of(data)}
     else:

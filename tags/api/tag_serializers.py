@@ -79,7 +79,7 @@ class MergeOut(serializers.Serializer):
 
 
 class DependentSerializer(serializers.Serializer):
-    kind = serializers.CharField(help_text="segment, rule, campaign, …")
+    kind = serializers.CharField(help_text="segment, rule, earning_rule, benefit, task, campaign, …")
     label = serializers.CharField()  # type: ignore[assignment]  # also the name of an attribute of fields
     url = serializers.CharField(help_text="Its page in the console.")
 

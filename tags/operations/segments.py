@@ -10,6 +10,7 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
 from scrm.common import conditions
+from scrm.common.conditions.named import segments_named
 from scrm.common.errors import Conflict, Invalid
 from scrm.common.transactions import atomic
 from tags.enums import SegmentKind, WatchKind
@@ -26,7 +27,7 @@ def create(*, name: str, condition: Any, description: str = "", origin_id: int |
     Raises `conditions.BadCondition`, `Invalid` (`name_taken`, `bad_name`, `bad_description`, `too_deep`).
     """
     with atomic():
-        if rules.used_segments(condition):
+        if segments_named(condition):
             rows.one_at_a_time()
         node = conditions.parse(condition)
         # Compiled once before it is stored, so that what is stored can be used.
@@ -45,7 +46,7 @@ def update(
     `not_dynamic`), `Invalid` (also `cycle`), `conditions.BadCondition`, `NotFound`.
     """
     with atomic():
-        if rules.used_segments(condition):
+        if segments_named(condition):
             rows.one_at_a_time()
         segment = rows.locked(segment_id)
         _require_dynamic(segment)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.urls import reverse
 
+from scrm.common.conditions.named import names_field
 from scrm.common.dependents import Dependent
 from tags.models import Segment, TagRule
 
@@ -26,17 +25,3 @@ def dependents(field_key: str) -> list[Dependent]:
             if names_field(rule.watch.condition, field_key)
         ),
     ]
-
-
-def names_field(condition: Any, field_key: str) -> bool:
-    """Whether a raw condition has a leaf of that field; a broken one is read too."""
-    waiting = [condition]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting += item
-        elif isinstance(item, dict):
-            if item.get("field") == field_key:
-                return True
-            waiting += [item[key] for key in ("all", "any", "none") if key in item]
-    return False

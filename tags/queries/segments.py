@@ -14,6 +14,7 @@ from scrm.common import conditions
 from scrm.common import dependents as registered
 from scrm.common.access import Actor
 from scrm.common.conditions import Context, Sql
+from scrm.common.conditions.named import segments_named
 from scrm.common.dependents import Dependent, Thing
 from scrm.common.errors import DomainError, Invalid, NotFound
 from tags.enums import SegmentKind
@@ -21,7 +22,6 @@ from tags.models import Segment, TagRule
 from tags.queries import audiences
 from tags.queries.audiences import REACH_CHANNELS as REACH_CHANNELS  # callers know them from here too
 from tags.queries.audiences import Preview as Preview
-from tags.rules.segments import used_segments
 
 # A segment of a segment of …: more would be a maze even for the reader.
 MAX_NESTING = 8
@@ -156,14 +156,14 @@ def dependents(segment_id: int) -> list[Dependent]:
     inside = [
         Dependent("segment", _called(other), reverse("segment_detail", args=[other.pk]))
         for other in others.order_by("name")
-        if segment_id in used_segments(other.condition)
+        if segment_id in segments_named(other.condition)
     ]
     by_rule = [
         Dependent("rule", str(rule.tag), reverse("rule_detail", args=[rule.pk]))
         for rule in TagRule.objects.filter(_mentions("watch__condition", segment_id))
         .select_related("tag", "watch")
         .order_by("tag__name")
-        if segment_id in used_segments(rule.watch.condition)
+        if segment_id in segments_named(rule.watch.condition)
     ]
     return [*inside, *by_rule, *registered.of(Thing.SEGMENT, segment_id)]
 

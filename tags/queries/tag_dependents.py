@@ -6,10 +6,10 @@ from django.db.models import Q
 from django.urls import reverse
 
 from scrm.common import dependents as registered
+from scrm.common.conditions.named import tags_named
 from scrm.common.dependents import Dependent, Thing
 from tags.models import Segment, TagRule
 from tags.queries.segments import dependents as dependents_of_segment
-from tags.rules.naming import tags_named
 
 
 def dependents(tag_id: int) -> list[Dependent]:

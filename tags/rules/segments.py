@@ -10,21 +10,6 @@ BUCKETS = 10_000
 FEWEST_PARTS, MOST_PARTS = 2, 10
 
 
-def used_segments(condition: Any) -> set[int]:
-    """The segments that a condition names, read from the raw tree so that a broken one can be read too."""
-    found: set[int] = set()
-    waiting = [condition]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting += item
-        elif isinstance(item, dict):
-            if item.get("field") == "segment" and isinstance(item.get("value"), list):
-                found |= {value for value in item["value"] if isinstance(value, int) and not isinstance(value, bool)}
-            waiting += [item[key] for key in ("all", "any", "none") if key in item]
-    return found
-
-
 def in_segments(segment_ids: Iterable[int]) -> dict[str, Any]:
     """The condition of being in any of these segments."""
     return {"field": "segment", "op": "any_of", "value": sorted(set(segment_ids))}

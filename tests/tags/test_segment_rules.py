@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scrm.common.conditions.named import segments_named
 from tags.rules import segments, templates
 
 CITY = {"field": "city", "op": "eq", "value": "上海"}
@@ -69,14 +70,14 @@ def test_taking_apart_and_putting_together_change_nothing(tree: Any, excluded: l
 
 def test_segments_named_anywhere_are_found_also_in_a_broken_tree() -> None:
     tree = {"all": [segments.in_segments([1]), {"none": [{"any": [segments.in_segments([2, 3]), {"field": "gone"}]}]}]}
-    assert segments.used_segments(tree) == {1, 2, 3}
+    assert segments_named(tree) == {1, 2, 3}
     wrong: list[Any] = [None, [], "x", {"all": {"field": "segment", "value": [True, "4", None]}}]
     for broken in wrong:
-        assert segments.used_segments(broken) == set()
+        assert segments_named(broken) == set()
     deep: Any = segments.in_segments([4])
     for _ in range(5_000):
         deep = {"all": [deep]}
-    assert segments.used_segments(deep) == {4}
+    assert segments_named(deep) == {4}
 
 
 @given(st.integers(segments.FEWEST_PARTS, segments.MOST_PARTS))
