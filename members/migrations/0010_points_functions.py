@@ -796,7 +796,9 @@ CREATE FUNCTION points_earn_many(
     p_currency bigint, p_kind text, p_members bigint[], p_amounts bigint[], p_references text[], p_sources text[],
     p_occurred timestamptz[], p_activates timestamptz[], p_expires timestamptz[], p_details text[], p_reason text,
     p_now timestamptz
-) RETURNS TABLE (earning_member bigint, entry_number bigint, was_known boolean) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (earning_member bigint, entry_number bigint, was_known boolean) LANGUAGE plpgsql
+-- Planned for any members: weighing thousands of ids, one by one at each statement, is a fifth of the work.
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     a members_pointsaccount;
     owing bigint[];
@@ -896,7 +898,7 @@ _GUARDS = """
 -- Entries come one after the other: with the unique number, each account's are numbered without gaps.
 CREATE FUNCTION points_entry_in_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.number <> 1 AND NOT EXISTS (
+    IF NOT EXISTS (
         SELECT 1 FROM members_pointsentry
         WHERE member_id = NEW.member_id AND currency_id = NEW.currency_id AND number = NEW.number - 1
     ) THEN RAISE EXCEPTION 'entries are booked in order' USING ERRCODE = 'integrity_constraint_violation';
@@ -904,7 +906,7 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER points_entry_in_order BEFORE INSERT ON members_pointsentry
-FOR EACH ROW EXECUTE FUNCTION points_entry_in_order();
+FOR EACH ROW WHEN (NEW.number <> 1) EXECUTE FUNCTION points_entry_in_order();
 
 -- An allocation belongs to the newest entry, takes no more than it moved, and gives back no more than was taken.
 CREATE FUNCTION points_allocation_fits() RETURNS trigger LANGUAGE plpgsql AS $$
