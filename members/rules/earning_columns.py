@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +143,7 @@ def _rounded(amounts: Ints, over: int, under: int, half_up: bool, most: int) -> 
     shared = gcd(over, under)
     over, under = over // shared, under // shared
     largest = int(amounts.max(initial=0))
-    exact = amounts if 2 * (largest * over + under) < _SAFE else amounts.astype(object)
+    exact: NDArray[Any] = amounts if 2 * (largest * over + under) < _SAFE else amounts.astype(object)
     found = (2 * exact * over + under) // (2 * under) if half_up else exact * over // under
     return np.minimum(found, most).astype(np.int64)
 
@@ -227,7 +228,8 @@ def _left(gross: Ints, orders: Orders) -> Ints:
     """`left_after_refunds` of each."""
     refunded = np.flatnonzero((orders.net != orders.amount) & (gross > 0))
     left = gross.copy()
-    some, net = gross[refunded], orders.net[refunded]
+    some: NDArray[Any] = gross[refunded]
+    net: NDArray[Any] = orders.net[refunded]
     if int(some.max(initial=0)) * int(net.max(initial=0)) >= _SAFE:
         some, net = some.astype(object), net.astype(object)
     left[refunded] = (some * net // orders.amount[refunded]).astype(np.int64)
