@@ -16,7 +16,7 @@ from members.models import EarningRule
 from members.queries import earning_choices
 from members.rules import earning as rules
 from members.rules.earning_parse import LIMITS
-from scrm.common import conditions, money
+from scrm.common import condition_editors, money
 
 KINDS = [
     ("time", gettext_lazy("Time")),
@@ -149,8 +149,9 @@ def definition_of(values: Mapping[str, Any], data: Any, *, trigger: str) -> dict
     }  # fmt: skip
     if values["stacking"] == "best":
         said["stacking"]["group"] = values["group"]
-    if values["condition"]:
-        said["condition"] = conditions.loads(values["condition"])
+    condition = condition_editors.built(values["condition"])
+    if condition is not None:
+        said["condition"] = condition
     if trigger == "event":
         said["event"] = {"type": values["event_type"], "where": tests_of(data)}
     else:

@@ -51,7 +51,7 @@ def test_the_card_opens_by_its_link_and_keeps_no_trace_elsewhere(client: Client)
     assert response.status_code == 200
     assert "1,234" in response.content.decode()
     assert "林晓" in response.content.decode()
-    assert response["Referrer-Policy"] == "no-referrer"
+    assert response["Referrer-Policy"] == "same-origin"
     assert "no-store" in response["Cache-Control"]
 
 
