@@ -119,6 +119,7 @@ def warn_of_expiring_points(**_: Any) -> None:
     points_warnings.warn(now=clock.now())
 
 
+@shared_task(queue=Queues.DEFAULT.value)
 def lapse_claims(**_: Any) -> None:
     benefit_due.lapse(now=clock.now())
 

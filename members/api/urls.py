@@ -125,7 +125,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("members/<int:member_id>/tier/history", tiers.MemberTierHistoryView.as_view(), name="api_member_tier_history"),
     path("members/<int:member_id>/tier/replay", tiers.MemberTierReplayView.as_view(), name="api_member_tier_replay"),
     path("membership-plans", memberships.PlanListView.as_view(), name="api_membership_plans"),
-    path("membership-plans/<str:benefit_key>", memberships.PlanView.as_view(), name="api_membership_plan"),
+    path("membership-plans/<str:key>", memberships.PlanView.as_view(), name="api_membership_plan"),
     path("members/<int:member_id>/memberships", memberships.MembershipListView.as_view(), name="api_memberships"),
     path(
         "members/<int:member_id>/memberships/refund",

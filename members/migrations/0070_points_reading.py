@@ -21,17 +21,98 @@ BEGIN
     RETURN lots;
 END $$;
 
+-- An account and its open lots on paper.
+CREATE TYPE points_paper AS (account members_pointsaccount, lots members_pointslot[]);
+
+-- What `points_settle` would leave at an instant, step by step in the order of time as it does, without writing.
+CREATE FUNCTION points_on_paper(a members_pointsaccount, p_now timestamptz)
+RETURNS points_paper LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    answer points_paper;
+    lots members_pointslot[] := ARRAY(
+        SELECT l FROM members_pointslot l
+        WHERE l.member_id = a.member_id AND l.currency_id = a.currency_id AND l.remaining > 0 ORDER BY l.number);
+    past timestamptz := '-infinity';
+    step record;
+    h record;
+    r record;
+    c record;
+    i int;
+    owed bigint;
+BEGIN
+    SELECT grace_days AS grace, CASE WHEN expiry = 'inactivity' THEN expiry_count END AS idle INTO c
+    FROM members_pointscurrency WHERE id = a.currency_id;
+    LOOP
+        SELECT s.at, s.what INTO step FROM (
+            SELECT LEAST(l.expires_at, a.idle_at) AS at, 1 AS what FROM unnest(lots) AS l
+            WHERE l.active AND l.remaining > l.held AND LEAST(l.expires_at, a.idle_at) <= p_now
+            UNION ALL
+            SELECT expires_at, 2 FROM members_pointshold
+            WHERE member_id = a.member_id AND currency_id = a.currency_id AND state = 'open'
+              AND expires_at <= p_now AND expires_at > past
+            UNION ALL
+            SELECT l.activates_at, 3 FROM unnest(lots) AS l
+            WHERE NOT l.active AND l.remaining > 0 AND l.activates_at <= p_now
+        ) s ORDER BY s.at, s.what LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        IF step.what = 1 THEN
+            FOR i IN SELECT s FROM generate_subscripts(lots, 1) AS s LOOP
+                CONTINUE WHEN NOT (lots[i]).active OR (lots[i]).remaining <= (lots[i]).held
+                    OR LEAST((lots[i]).expires_at, a.idle_at) IS DISTINCT FROM step.at;
+                a.available := a.available - ((lots[i]).remaining - (lots[i]).held);
+                lots[i].remaining := (lots[i]).held;
+            END LOOP;
+        ELSIF step.what = 2 THEN
+            FOR h IN
+                SELECT number, amount FROM members_pointshold
+                WHERE member_id = a.member_id AND currency_id = a.currency_id AND state = 'open'
+                  AND expires_at = step.at
+                ORDER BY number
+            LOOP
+                owed := GREATEST(-a.available, 0);
+                a.held := a.held - h.amount;
+                a.available := a.available + h.amount;
+                FOR r IN
+                    SELECT lot, reserved FROM members_pointsallocation
+                    WHERE member_id = a.member_id AND currency_id = a.currency_id AND entry = h.number
+                LOOP
+                    FOR i IN SELECT s FROM generate_subscripts(lots, 1) AS s WHERE (lots[s]).number = r.lot LOOP
+                        lots[i].held := (lots[i]).held - r.reserved;
+                        IF c.grace > 0 AND (lots[i]).expires_at <= step.at THEN
+                            lots[i].expires_at := step.at + c.grace * interval '1 day';
+                        END IF;
+                    END LOOP;
+                END LOOP;
+                lots := points_repaid(lots, LEAST(owed, h.amount));
+            END LOOP;
+            past := step.at;
+            IF a.idle_at <= step.at AND c.grace > 0 THEN a.idle_at := step.at + c.grace * interval '1 day'; END IF;
+        ELSE
+            FOR i IN SELECT s FROM generate_subscripts(lots, 1) AS s LOOP
+                CONTINUE WHEN (lots[i]).active OR (lots[i]).remaining <= 0 OR (lots[i]).activates_at <> step.at;
+                owed := GREATEST(-a.available, 0);
+                lots[i].active := true;
+                a.pending := a.pending - (lots[i]).remaining;
+                a.available := a.available + (lots[i]).remaining;
+                lots := points_repaid(lots, LEAST(owed, (lots[i]).remaining));
+            END LOOP;
+            IF c.idle IS NOT NULL THEN a.idle_at := GREATEST(a.idle_at, step.at + c.idle * interval '1 day'); END IF;
+        END IF;
+    END LOOP;
+    a.arrears := GREATEST(-a.available, 0);
+    a.due_at := LEAST(
+        (SELECT min(expires_at) FROM members_pointshold
+         WHERE member_id = a.member_id AND currency_id = a.currency_id AND state = 'open' AND expires_at > past),
+        (SELECT min(CASE WHEN l.active THEN LEAST(l.expires_at, a.idle_at) ELSE l.activates_at END)
+         FROM unnest(lots) AS l WHERE l.remaining > l.held));
+    answer.account := a;
+    answer.lots := lots;
+    RETURN answer;
+END $$;
+
 -- The open lots as `points_settle` would leave them at an instant, in the order in which they are consumed.
 CREATE FUNCTION points_lots_ahead(a members_pointsaccount, p_now timestamptz)
 RETURNS SETOF members_pointslot LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    lots members_pointslot[];
-    h record;
-    r record;
-    i int;
-    part bigint;
-    owed bigint := GREATEST(-a.available, 0);
-    grace int;
 BEGIN
     IF a.due_at IS NULL OR a.due_at > p_now THEN
         RETURN QUERY SELECT * FROM members_pointslot l
@@ -39,80 +120,25 @@ BEGIN
         ORDER BY l.expires_at, l.earned_at, l.number;
         RETURN;
     END IF;
-    lots := ARRAY(
-        SELECT l FROM members_pointslot l
-        WHERE l.member_id = a.member_id AND l.currency_id = a.currency_id AND l.remaining > 0);
-    FOR h IN
-        SELECT number, amount, expires_at FROM members_pointshold
-        WHERE member_id = a.member_id AND currency_id = a.currency_id AND state = 'open' AND expires_at <= p_now
-        ORDER BY expires_at, number
-    LOOP
-        grace := COALESCE(grace, (SELECT grace_days FROM members_pointscurrency WHERE id = a.currency_id));
-        FOR r IN
-            SELECT lot, reserved FROM members_pointsallocation
-            WHERE member_id = a.member_id AND currency_id = a.currency_id AND entry = h.number
-        LOOP
-            FOR i IN SELECT s FROM generate_subscripts(lots, 1) AS s WHERE (lots[s]).number = r.lot LOOP
-                lots[i].held := (lots[i]).held - r.reserved;
-                IF grace > 0 AND (lots[i]).expires_at <= h.expires_at THEN
-                    lots[i].expires_at := h.expires_at + grace * interval '1 day';
-                END IF;
-            END LOOP;
-        END LOOP;
-        part := LEAST(owed, h.amount);
-        lots := points_repaid(lots, part);
-        owed := owed - part;
-    END LOOP;
-    FOR i IN
-        SELECT s FROM generate_subscripts(lots, 1) AS s
-        WHERE NOT (lots[s]).active AND (lots[s]).activates_at <= p_now
-        ORDER BY (lots[s]).activates_at, (lots[s]).number
-    LOOP
-        lots[i].active := true;
-        part := LEAST(owed, (lots[i]).remaining);
-        lots := points_repaid(lots, part);
-        owed := owed - part;
-    END LOOP;
-    FOR i IN
-        SELECT s FROM generate_subscripts(lots, 1) AS s
-        WHERE (lots[s]).active AND LEAST((lots[s]).expires_at, a.idle_at) <= p_now
-    LOOP
-        lots[i].remaining := (lots[i]).held;
-    END LOOP;
     RETURN QUERY
-    SELECT l.* FROM unnest(lots) AS l WHERE l.remaining > 0 ORDER BY l.expires_at, l.earned_at, l.number;
+    SELECT l.* FROM unnest((points_on_paper(a, p_now)).lots) AS l
+    WHERE l.remaining > 0 ORDER BY l.expires_at, l.earned_at, l.number;
 END $$;
 
 -- The account as `points_settle` would leave it at an instant, with the next instant at which time changes it.
 -- Reads only: expiry, activation and the end of holds count from their instant, whether or not they are booked yet.
 CREATE FUNCTION points_ahead(a members_pointsaccount, p_now timestamptz)
 RETURNS members_pointsaccount LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    released bigint;
-    hold_due timestamptz;
-    was_pending bigint := a.pending;
-    owed bigint := GREATEST(-a.available, 0);
-    free bigint;
-    lot_due timestamptz;
 BEGIN
     IF a.due_at IS NULL OR a.due_at > p_now THEN RETURN a; END IF;
-    SELECT COALESCE(sum(amount) FILTER (WHERE expires_at <= p_now), 0), min(expires_at) FILTER (WHERE expires_at > p_now)
-    INTO released, hold_due FROM members_pointshold
-    WHERE member_id = a.member_id AND currency_id = a.currency_id AND state = 'open';
-    SELECT COALESCE(sum(l.remaining) FILTER (WHERE NOT l.active), 0),
-           COALESCE(sum(l.remaining - l.held) FILTER (WHERE l.active), 0),
-           min(CASE WHEN l.active THEN l.expires_at ELSE l.activates_at END) FILTER (WHERE l.remaining > l.held)
-    INTO a.pending, free, lot_due
-    FROM points_lots_ahead(a, p_now) AS l;
-    a.held := a.held - released;
-    a.available := free - GREATEST(owed - released - (was_pending - a.pending), 0);
-    a.arrears := GREATEST(-a.available, 0);
-    a.due_at := LEAST(hold_due, lot_due, CASE WHEN free > 0 AND a.idle_at > p_now THEN a.idle_at END);
-    RETURN a;
+    RETURN (points_on_paper(a, p_now)).account;
 END $$;
 """
 
-_DROP = "DROP FUNCTION points_ahead, points_lots_ahead, points_repaid;"
+_DROP = """
+DROP FUNCTION points_ahead, points_lots_ahead, points_on_paper, points_repaid;
+DROP TYPE points_paper;
+"""
 
 
 class Migration(migrations.Migration):

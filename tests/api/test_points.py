@@ -467,7 +467,7 @@ def test_kinds_of_points_are_made_and_changed(shop: Client) -> None:
         f"{address}/gold", json.dumps({"name": "金币", "warn_days": [7]}), content_type="application/json"
     )
     assert (changed.status_code, changed.json()["expiry"], changed.json()["warn_days"]) == (200, "never", [7])
-    assert [one["key"] for one in shop.get(address).json()["items"]] == ["gold"]
+    assert [one["key"] for one in shop.get(address).json()["items"]] == ["points", "gold", "growth"]
     for values, code in (
         ({"key": "gold", "name": "x"}, "taken"), ({"key": "Gold!", "name": "x"}, "bad_key"),
         ({"key": "new", "name": "x", "expiry": "months"}, "out_of_range"),

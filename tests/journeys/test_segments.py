@@ -16,7 +16,7 @@ from tests.journeys.conftest import PHONE, Product
 
 WORDS = {
     "zh-hans": {
-        "use": "使用 首购未复购", "follow": "记录到时间轴", "unfollow": "停止记录",
+        "use": "使用 首购未复购", "follow": "记录到时间线", "unfollow": "停止记录",
         "export": "导出", "start": "开始导出", "file": "查看结果",
     },
     "en": {

@@ -29,7 +29,9 @@ def test_a_task_is_made_done_and_seen(open_page: Callable[..., Page], product: P
     page.locator("[name=needed]").fill("3")
     page.locator("[name=reward_amount]").first.fill("25")
     page.locator("[hx-post='/tasks/preview/']").click()
-    expect(page.locator("#task-preview .audience-sentence")).to_contain_text("浏览页面")
+    expect(page.locator("#task-preview .audience-sentence")).to_contain_text(
+        "浏览页面" if language == "zh-hans" else "Viewed a page"
+    )
     page.locator("button[form=task-form]").click()
     page.wait_for_url(re.compile(r"/tasks/\d+/$"))
     page.locator("form[action$='/start/'] button").click()

@@ -39,7 +39,11 @@ def move(one: Member, other: Member, now=NOW) -> int:
 
 
 def balances(member: Member) -> tuple[int, int, int]:
-    return PointsAccount.objects.filter(member=member).values_list("pending", "available", "held").get()
+    return (
+        PointsAccount.objects.filter(member=member, currency__key="points")
+        .values_list("pending", "available", "held")
+        .get()
+    )
 
 
 def lots(member: Member) -> list[tuple[int, str, int, int]]:

@@ -149,7 +149,7 @@ def test_a_booking_that_waited_for_a_move_is_told_so(ann: Member) -> None:
     ben = make_member()
     move = lambda: points_moves.move(from_member=ann.pk, to_member=ben.pk, now=NOW)  # noqa: E731
     assert interleaved(move, spend(ann, 10, "s"))[1] == "account_moved"
-    assert PointsAccount.objects.get(member=ben).available == 100
+    assert PointsAccount.objects.get(member=ben, currency__key="points").available == 100
 
 
 def test_twenty_clients_with_one_reference_have_one_effect(ann: Member) -> None:

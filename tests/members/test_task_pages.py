@@ -110,7 +110,7 @@ def test_a_members_page_shows_tasks_and_check_ins_and_why() -> None:
     assert 'id="member-tasks"' in shown
     assert "1/2" in shown
     assert "event:" in client.get(f"/members/{member.pk}/tasks/{task.pk}/").content.decode()
-    assert client.get(f"/members/{member.pk}/tasks/99/").status_code == 404
+    assert client.get(f"/members/{member.pk}/tasks/{10**9}/").status_code == 404
 
 
 def test_calendars_are_made_and_changed() -> None:

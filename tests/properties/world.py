@@ -57,7 +57,7 @@ TYPES = ("page", "visit", "cart", "pay")
 ATTRIBUTES = {"pet": "choice", "children": "number", "due": "date", "vip": "yes_no", "note": "text"}
 PETS = ["猫", "狗"]
 # Kinds of points and their days of grace; up to when their accounts are booked: before all instants asked about.
-CURRENCIES = {"points": 7, "growth": 40}
+CURRENCIES = {"points": 7, "gold": 40}
 BOOKED = datetime(2026, 6, 1, tzinfo=UTC)
 _numbers = itertools.count(1)
 
@@ -97,7 +97,10 @@ class World:
         ]}  # fmt: skip
         self.nested = Segment.objects.create(name="套", condition=outer)
         self.currencies = {
-            key: PointsCurrency.objects.create(key=key, name=key, grace_days=grace) for key, grace in CURRENCIES.items()
+            key: PointsCurrency.objects.update_or_create(
+                key=key, defaults={"name": key, "grace_days": grace, "expiry": "never", "expiry_count": 0}
+            )[0]
+            for key, grace in CURRENCIES.items()
         }
         self.window = ("lifetime", "calendar", "rolling", "anniversary")[(seed + len(str(clock.shop_zone()))) % 4]
         self.ladder = self.make_ladder()
@@ -492,6 +495,10 @@ class World:
         )  # fmt: skip
         if hold:
             number = len(moves) + 1
+            PointsEntry.objects.create(
+                **own, number=number, transaction=number, kind="hold", amount=1, available_after=0, debit="available",
+                credit="held", reference="h", actor="system", occurred_at=BOOKED, booked_at=BOOKED,
+            )  # fmt: skip
             PointsHold.objects.create(**own, number=number, reference="h", amount=1, expires_at=hold["ends"])
             PointsAllocation.objects.create(**own, entry=number, lot=hold["lot"] + 1, origin=number, reserved=1)
         active = [lot for lot in lots if lot["activates"] <= BOOKED]

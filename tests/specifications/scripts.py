@@ -462,17 +462,7 @@ STEPS: list[tuple[re.Pattern[str], Callable[..., None]]] = [
 
 def check(spec: dict[str, Any]) -> None:
     """Nothing of a specification is left unread."""
-    unknown = set(spec) - {"it", "starts", "tags", "attributes", "segments", "rules", "stores", "points", "steps"}
     unknown = set(spec) - {
-        "it",
-        "starts",
-        "tags",
-        "attributes",
-        "segments",
-        "rules",
-        "stores",
-        "steps",
-        "tasks",
-        "calendars",
-    }
+        "it", "starts", "tags", "attributes", "segments", "rules", "stores", "points", "tasks", "calendars", "steps",
+    }  # fmt: skip
     assert not unknown, unknown

@@ -140,14 +140,14 @@ def test_a_snapshot_is_not_followed() -> None:
 def test_the_switch_is_on_the_page() -> None:
     segment, client = operations.create(name="上海", condition=SHANGHAI, now=NOW), client_as()
     path = f"/segments/{segment.pk}/"
-    assert "记录到时间轴" in client.get(path).content.decode()
+    assert "记录到时间线" in client.get(path).content.decode()
     client.post(f"{path}follow/", {"followed": "1"})
     assert "停止记录" in client.get(path).content.decode()
     segment.refresh_from_db()
     assert segment.watch is not None
     assert segment.watch.enabled
     client.post(f"{path}follow/", {"followed": "0"})
-    assert "记录到时间轴" in client.get(path).content.decode()
+    assert "记录到时间线" in client.get(path).content.decode()
     answer = client.post(
         f"/api/v1/segments/{segment.pk}/follow", {"followed": True}, content_type="application/json"
     )  # fmt: skip
