@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from members.enums import EntryKind
 from members.models import PointsEntry
 from scrm.common.display import integer, money
+from scrm.common.money import to_decimal
 
 _OWN = frozenset({"pending", "available", "held"})
 # Points per so much money: "2/1.00".
@@ -51,6 +52,8 @@ def _lines(detail: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 def _rule(line: Mapping[str, Any]) -> str:
     """ "+120 = ¥60.00 × 2 · 双倍积分日 ×2 · 消费积分 v3"."""
     points = integer(line.get("points"))
+    if "refund" in line:
+        return _("%(points)s for ¥%(amount)s given back") % {"points": points, "amount": to_decimal(line["refund"])}
     parts = [f"+{points}"]
     per = _RATE.fullmatch(str(line.get("rate", "")))
     if per and line.get("base") is not None:

@@ -103,6 +103,16 @@ def lacking_sentence(basis: str, lacking: int, tier: str) -> str:
     return text % {"amount": amount(basis, lacking), "tier": tier}
 
 
+def reached_by(basis: str, value: int) -> str:
+    """So much brings a tier to whoever has nothing yet."""
+    text = {
+        "growth": _("from %(amount)s growth"),
+        "spend": _("from %(amount)s spent"),
+        "orders": _("from %(amount)s orders"),
+    }[basis]
+    return text % {"amount": amount(basis, value)}
+
+
 def standing(member_id: int, *, now: datetime) -> Stand | None:
     """Where a member stands; None while there is no ladder, or no such member."""
     return standings([member_id], now=now).get(member_id)

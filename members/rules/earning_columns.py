@@ -145,7 +145,8 @@ def _rounded(amounts: Ints, over: int, under: int, half_up: bool, most: int) -> 
     largest = int(amounts.max(initial=0))
     exact: NDArray[Any] = amounts if 2 * (largest * over + under) < _SAFE else amounts.astype(object)
     found = (2 * exact * over + under) // (2 * under) if half_up else exact * over // under
-    return np.minimum(found, most).astype(np.int64)
+    rounded: Ints = np.minimum(found, most).astype(np.int64)
+    return rounded
 
 
 def _factors(
@@ -171,9 +172,11 @@ def _applies(
     match one.kind:
         case "tier":
             holds = np.array([name == one.value for name in members.tiers], dtype=bool)
-            return holds[members.tier[orders.member[chosen]]]
+            of_tier: Flags = holds[members.tier[orders.member[chosen]]]
+            return of_tier
         case "tag":
-            return truth.tags[int(one.value)][orders.member[chosen]]
+            tagged: Flags = truth.tags[int(one.value)][orders.member[chosen]]
+            return tagged
         case "store":
             return orders.store[chosen] == codes.stores.get(one.value, -1)
         case "channel":

@@ -119,7 +119,7 @@ def _edit(request: ConsoleRequest, benefit: Benefit | None) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            content = form.content(_condition(data["condition"]))
+            content = form.content(condition_editors.built(data["condition"]))
             if benefit is None:
                 saved = operations.create(key=data["key"], kind=data["kind"], content=content)
             else:
@@ -147,16 +147,6 @@ def _edit(request: ConsoleRequest, benefit: Benefit | None) -> HttpResponse:
     return render(request, "members/benefit_edit.html", context, status=422 if form.errors else 200)
 
 
-def _condition(text: str) -> Any:
-    """The builder's tree; one without any leaf is no condition. Raises `BadCondition`."""
-    if not text.strip():
-        return None
-    raw = conditions.loads(text)
-    if isinstance(raw, dict) and any(raw.get(op) == [] for op in ("all", "any", "none")):
-        return None
-    return raw
-
-
 @require_POST
 @page(allow=Permission.LOYALTY_MANAGE)
 def benefit_sentence(request: ConsoleRequest) -> HttpResponse:
@@ -165,7 +155,7 @@ def benefit_sentence(request: ConsoleRequest) -> HttpResponse:
     form.is_valid()
     draft = Benefit(kind=form.cleaned_data.get("kind") or BenefitKind.OTHER)
     try:
-        draft.condition = _condition(form.cleaned_data.get("condition", ""))
+        draft.condition = condition_editors.built(form.cleaned_data.get("condition", ""))
         if draft.condition is not None:
             conditions.parse(draft.condition)
     except conditions.BadCondition:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from members.enums import Channel, ConsentState, Purpose
 from members.models import Member
 from members.operations import consents as consent_acts
+from members.operations import member_links
 from members.operations import profiles as profile_acts
 from members.queries import attributes, consents, directory, profiles, timeline
 from members.web.forms import ProfileForm
@@ -37,6 +38,8 @@ KINDS = [
     ("changes", gettext_lazy("Tags and stages")),
     ("points", gettext_lazy("Points")),
 ]
+# How long a link to the member's own pages may last, to choose from; the first is offered.
+LINK_DAYS = (30, 7, 90, 365)
 # The fields of the form that the operation calls by other names.
 _FORM_FIELDS = {"store_id": "store", "owner_id": "owner"}
 
@@ -98,6 +101,7 @@ def _profile(request: ConsoleRequest, member: Member, tab: str) -> dict[str, Any
         "panels": panels.render("member", request, member.pk),
         "tabs": [{"label": label, "href": f"?tab={key}", "active": key == tab} for key, label in TABS],
         "may_edit": request.actor.may(Permission.MEMBERS_EDIT),
+        "link_days": LINK_DAYS,
         "may_reveal": request.actor.may(Permission.MEMBERS_REVEAL),
         "audit_url": _audit_address(member) if request.actor.may(Permission.AUDIT_VIEW) else None,
     }
@@ -147,6 +151,25 @@ def member_reveal(request: ConsoleRequest, member_id: int, identity_id: int) -> 
     except DomainError as error:
         context["problem"] = str(error)
     return render(request, "members/revealed.html", context)
+
+
+@require_POST
+@never_cache
+@page(allow=Permission.MEMBERS_EDIT)
+def member_link(request: ConsoleRequest, member_id: int) -> HttpResponse:
+    """The address of the member's own pages, shown once; that it was made is on the audit log."""
+    member = profiles.get(member_id=member_id, actor=request.actor)
+    days = request.POST.get("days", "")
+    context: dict[str, Any] = {"member": member, "link_days": LINK_DAYS}
+    try:
+        token, context["ends"] = member_links.issue(
+            member_id=member.pk, days=int(days) if days.isdecimal() else 0, now=clock.now()
+        )
+    except DomainError as error:
+        context["problem"] = str(error)
+    else:
+        context["address"] = request.build_absolute_uri(reverse("my_card", args=[token]))
+    return render(request, "members/member_link.html", context)
 
 
 @page(allow=Permission.MEMBERS_EDIT)

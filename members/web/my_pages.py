@@ -17,17 +17,17 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from members.models import Member
-from members.queries import member_links, points, points_ledger, points_lots, points_words, tiers
+from members.models import Member, TierScheme
+from members.queries import member_links, points, points_ledger, points_lots, points_words, tier_schemes, tiers
 from scrm.common import clock
 from scrm.common.access import page
 from scrm.common.errors import DomainError, NotFound
 
 TABS = (
-    ("my_card", _("Card"), "id-badge-2"),
-    ("my_points", _("Points"), "coins"),
-    ("my_benefits", _("Benefits"), "gift"),
-    ("my_tasks", _("Tasks"), "checklist"),
+    {"name": "my_card", "label": _("Card"), "icon": "id-badge-2"},
+    {"name": "my_points", "label": _("Points"), "icon": "coins"},
+    {"name": "my_benefits", "label": _("Benefits"), "icon": "gift"},
+    {"name": "my_tasks", "label": _("Tasks"), "icon": "checklist"},
 )
 EXPIRING_DAYS = 60
 _PAGE = 30
@@ -43,9 +43,7 @@ class Mine:
 
     def show(self, template: str, tab: str, context: dict[str, Any]) -> HttpResponse:
         """A page with the bar of tabs below."""
-        tabs = [
-            {"url": self.url(name), "label": label, "icon": icon, "active": name == tab} for name, label, icon in TABS
-        ]
+        tabs = [{**one, "url": self.url(str(one["name"])), "active": one["name"] == tab} for one in TABS]
         return render(self.request, template, {"member": self.member, "token": self.token, "tabs": tabs, **context})
 
     def url(self, name: str, *more: Any) -> str:
@@ -75,7 +73,8 @@ def own(view: View) -> Callable[..., HttpResponseBase]:
         else:
             response = view(request, Mine(request, member, token), *args, **kwargs)
         add_never_cache_headers(response)
-        response["Referrer-Policy"] = "no-referrer"
+        # Other sites never see the address; with "no-referrer" browsers would hide from us where a form came from.
+        response["Referrer-Policy"] = "same-origin"
         response["X-Robots-Tag"] = "noindex"
         return response
 
@@ -85,17 +84,34 @@ def own(view: View) -> Callable[..., HttpResponseBase]:
 @require_safe
 @own
 def my_card(request: HttpRequest, mine: Mine) -> HttpResponse:
-    """The card: tier with progress, points, what expires soon."""
+    """The card: tier with progress, points, what expires soon; and the ladder."""
     now = clock.now()
     kind = points.currency()
     standing = tiers.standing(mine.member.pk, now=now)
     balance = points.balance(member_id=mine.member.pk, currency_id=kind.pk, as_of=now)
     soon = points_lots.expiring(member_id=mine.member.pk, currency_id=kind.pk, as_of=now, days=EXPIRING_DAYS)
+    scheme = tier_schemes.row_in_effect(now) if standing is not None else None
     return mine.show(
         "members/my/card.html",
         "my_card",
-        {"kind": kind, "standing": standing, "balance": balance, "soon": soon[0] if soon else None},
+        {
+            "kind": kind,
+            "standing": standing,
+            "balance": balance,
+            "soon": soon[0] if soon else None,
+            "ladder": _ladder(scheme),
+        },
     )
+
+
+def _ladder(scheme: TierScheme | None) -> list[dict[str, Any]]:
+    """Every tier from the lowest, with what reaches it."""
+    if scheme is None:
+        return []
+    return [
+        {"tier": step.tier, "reached_by": tiers.reached_by(scheme.basis, step.threshold) if step.threshold else ""}
+        for step in tier_schemes.steps(scheme)
+    ]
 
 
 @require_safe

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST
 
 from members.enums import ExpiryKind, ReversalPolicy
@@ -98,7 +98,7 @@ class NewCurrencyForm(CurrencyForm):
 
     key = forms.CharField(
         max_length=32,
-        label=gettext_lazy("Key"),
+        label=pgettext_lazy("identifier", "Key"),
         help_text=gettext_lazy("What other systems call it: a–z, 0–9 and _. It cannot be changed later."),
     )
     spendable = forms.BooleanField(

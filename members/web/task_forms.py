@@ -21,7 +21,7 @@ from members.queries.attributes import every as every_attribute
 from members.queries.task_words import Words
 from members.rules.attributes import PREFIX
 from members.web import reward_rows
-from scrm.common import conditions, money
+from scrm.common import condition_editors, money
 from scrm.common.conditions import operators
 from scrm.common.conditions.where import OPERANDS
 
@@ -153,7 +153,7 @@ class TaskForm(forms.Form):
             "name": values["name"], "description": values["description"].replace("\r", "").replace("\n", " "),
             "icon": values["icon"], "position": values["position"] or 0, "ends_at": values["ends_at"],
             "rewards": rewards, "claim": values["claim"], "stock": values["stock"],
-            "who": _condition(values["condition"]),
+            "who": condition_editors.built(values["condition"]),
         }  # fmt: skip
         if task is not None and task.state != TaskState.DRAFT:
             before = task_definitions.of(task)
@@ -200,14 +200,6 @@ _KEPT = (
     "form", "types", "sources", "stores", "channels", "categories", "products", "minimum", "fields_", "calendar",
     "measure", "needed", "window", "window_days", "times", "starts_at", "after", "counts_earlier",
 )  # fmt: skip
-
-
-def _condition(text: str) -> Any:
-    """The tree that was built; one without any condition is none."""
-    tree = conditions.loads(text) if text.strip() else None
-    if isinstance(tree, dict) and all(tree.get(name) == [] for name in tree if name != "version"):
-        return None
-    return tree
 
 
 def _measure(values: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from members.enums import (
     TierBasis,
@@ -224,7 +224,7 @@ class PlanForm(forms.Form):
     """A plan of paid memberships. Prices are typed in major units."""
 
     key = forms.CharField(
-        max_length=32, label=gettext_lazy("Key"),
+        max_length=32, label=pgettext_lazy("identifier", "Key"),
         help_text=gettext_lazy("What shops call it when they book a purchase. It cannot be changed later."),
     )  # fmt: skip
     name = forms.CharField(max_length=40, label=gettext_lazy("Name"))

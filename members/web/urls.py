@@ -41,6 +41,7 @@ urlpatterns = [
     path("members/exports/<int:job_id>/", member_list.member_export_file, name="member_export_file"),
     path("members/<int:member_id>/", member_pages.member_detail, name="member_detail"),
     path("members/<int:member_id>/edit/", member_pages.member_edit, name="member_edit"),
+    path("members/<int:member_id>/link/", member_pages.member_link, name="member_link"),
     path("members/<int:member_id>/consent/", member_pages.member_consent, name="member_consent"),
     path(
         "members/<int:member_id>/identities/<int:identity_id>/reveal/",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from scrm.common import conditions
 from scrm.common.access import ConsoleRequest
 
 Faults = Sequence[dict[str, str]]
@@ -28,3 +29,11 @@ def context(
     `draft` names what the browser keeps an unsaved condition under.
     """
     return _makers[0](request, condition=condition, faults=list(faults), draft=draft, unsaved=unsaved)
+
+
+def built(text: str) -> Any:
+    """The tree that was sent back; None when it has no leaf. Raises `conditions.BadCondition` when it is no JSON."""
+    tree = conditions.loads(text) if text.strip() else None
+    if isinstance(tree, dict) and all(tree[name] == [] for name in tree if name != "version"):
+        return None
+    return tree

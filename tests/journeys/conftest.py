@@ -79,6 +79,21 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         subprocess.run(["rm", "-rf", str(data_dir)], check=False)
 
 
+def call(page: Page, path: str, body: object) -> dict[str, object]:
+    """POST to the API as the page's own user."""
+    answer = page.evaluate(
+        """async ([path, body]) => {
+            const token = document.cookie.match(/csrftoken=([^;]+)/)[1];
+            const answer = await fetch(path, {method: "POST", body: JSON.stringify(body),
+                headers: {"Content-Type": "application/json", "X-CSRFToken": token}});
+            return [answer.status, await answer.json()];
+        }""",
+        [f"/api/v1/{path}", body],
+    )
+    assert answer[0] in (200, 201), answer
+    return dict(answer[1])
+
+
 def _read(process: subprocess.Popen[str], said: list[str], ready: threading.Event) -> None:
     assert process.stdout is not None
     for line in process.stdout:

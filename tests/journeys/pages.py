@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page
 
+from tests.journeys.conftest import call
+
+# The member whose pages are visited: one of those to whom the demo gives tasks, check-ins and claims.
+MEMBER = 15
 # name → path, or a function that finds the address on a page that links to it.
 Address = str | Callable[[Page, Callable[[str], str]], str]
 
@@ -29,6 +33,22 @@ def compared(page: Page, url: Callable[[str], str]) -> str:
     hrefs = page.locator("main a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
     ids = dict.fromkeys(found[1] for href in hrefs if (found := re.fullmatch(r"/segments/(\d+)/", href)))
     return "/segments/overlap/?" + "&".join(f"id={key}&in={key}" for key in list(ids)[:3])
+
+
+def own(path: str = "", pattern: str = "") -> Address:
+    """A page of the member's own, by a link made for it; `pattern`: the first link on it that is like this."""
+
+    def find(page: Page, url: Callable[[str], str]) -> str:
+        page.goto(url("/"))
+        made = call(page, f"members/{MEMBER}/link", {"days": 1})
+        address = f"/{str(made['url']).split('/', 3)[3]}{path}"
+        if not pattern:
+            return address
+        found = linked(address, pattern)
+        assert not isinstance(found, str)
+        return found(page, url)
+
+    return find
 
 
 PAGES: dict[str, Address] = {
@@ -75,6 +95,48 @@ PAGES: dict[str, Address] = {
     "templates": "/templates/",
     "sandbox": "/sandbox/",
     "channels": "/channels/",
+    "points-ledger": "/points/",
+    "member-points": f"/points/members/{MEMBER}/",
+    "points-adjust": f"/points/members/{MEMBER}/adjust/",
+    "adjustments": "/points/adjustments/",
+    "currencies": "/points/currencies/",
+    "currency-new": "/points/currencies/new/",
+    "currency-edit": "/points/currencies/points/",
+    "points-liability": "/points/liability/",
+    "earning": "/earning/",
+    "earning-rule": linked("/earning/", r"/earning/\d+/"),
+    "earning-rule-edit": linked("/earning/", r"/earning/\d+/", instead="edit/"),
+    "earning-rule-new": "/earning/new/",
+    "earning-order": linked(f"/members/{MEMBER}/?tab=orders", r"/earning/orders/[0-9a-f-]+/"),
+    "tiers": "/tiers/",
+    "tier-edit": "/tiers/edit/",
+    "member-tier": f"/members/{MEMBER}/tier/",
+    "plans": "/memberships/",
+    "plan-new": "/memberships/new/",
+    "plan-edit": linked("/memberships/", r"/memberships/(?!new/)[^/]+/"),
+    "benefits": "/benefits/",
+    "benefit": linked("/benefits/", r"/benefits/\d+/"),
+    "benefit-edit": linked("/benefits/", r"/benefits/\d+/", instead="edit/"),
+    "benefit-new": "/benefits/new/",
+    "benefit-redeem": "/benefits/redeem/",
+    "partners": "/benefits/partners/",
+    "partner-new": "/benefits/partners/new/",
+    "partner": linked("/benefits/partners/", r"/benefits/partners/\d+/"),
+    "settlement": linked("/benefits/partners/", r"/benefits/partners/\d+/", instead="settlement/"),
+    "tasks": "/tasks/",
+    "task-map": "/tasks/map/",
+    "task": linked("/tasks/", r"/tasks/\d+/"),
+    "task-edit": linked("/tasks/", r"/tasks/\d+/", instead="edit/"),
+    "task-new": "/tasks/new/",
+    "member-task": linked(f"/members/{MEMBER}/", r"/members/\d+/tasks/\d+/"),
+    "checkins": "/tasks/checkins/",
+    "checkin": linked("/tasks/checkins/", r"/tasks/checkins/\d+/"),
+    "checkin-new": "/tasks/checkins/new/",
+    "my-card": own(),
+    "my-points": own("points/"),
+    "my-benefits": own("benefits/"),
+    "my-benefit-code": own("benefits/", r"/my/[^/]+/benefits/[0-9a-f-]+/"),
+    "my-tasks": own("tasks/"),
     "imports": "/imports/",
     "import-new": "/imports/new/",
     "jobs": "/jobs/",

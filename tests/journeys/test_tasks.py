@@ -7,33 +7,16 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.journeys.conftest import PHONE, Product
+from tests.journeys.conftest import PHONE, Product, call
 
 LANGUAGES = pytest.mark.parametrize("language", ["zh-hans", "en"])
-AXE = Axe()
 MEMBER = 2
 
 
 def go(page: Page, product: Product, path: str) -> None:
     page.goto(product.url(path), wait_until="networkidle")
-
-
-def call(page: Page, path: str, body: object) -> dict[str, object]:
-    """POST to the API as the page's own user."""
-    answer = page.evaluate(
-        """async ([path, body]) => {
-            const token = document.cookie.match(/csrftoken=([^;]+)/)[1];
-            const answer = await fetch(path, {method: "POST", body: JSON.stringify(body),
-                headers: {"Content-Type": "application/json", "X-CSRFToken": token}});
-            return [answer.status, await answer.json()];
-        }""",
-        [f"/api/v1/{path}", body],
-    )
-    assert answer[0] in (200, 201), answer
-    return dict(answer[1])
 
 
 @LANGUAGES
@@ -82,12 +65,3 @@ def test_three_days_are_checked_in_two_of_them_made_up(open_page: Callable[..., 
     go(page, product, f"/members/{MEMBER + 1}/")
     expect(page.locator(".checkin-streak b")).to_have_text(str(month["streak"]))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_pages_are_accessible(open_page: Callable[..., Page], product: Product, theme: str) -> None:
-    page = open_page(theme=theme)
-    for path in ("/tasks/", "/tasks/map/", "/tasks/1/", "/tasks/3/edit/", "/tasks/checkins/", "/tasks/checkins/1/"):
-        go(page, product, path)
-        found = AXE.run(page).response["violations"]
-        assert [(one["id"], path) for one in found if one["impact"] in ("serious", "critical")] == []

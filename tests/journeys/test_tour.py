@@ -63,7 +63,7 @@ def barriers(page: Page) -> list[str]:
 
 def foreign(page: Page, language: str) -> list[str]:
     """Whether the menu is in the other language than the chosen one."""
-    chinese = any("一" <= letter <= "鿿" for letter in page.locator("nav h2").first.inner_text())
+    chinese = any("一" <= letter <= "鿿" for letter in page.locator("nav h2, .my-bar a").first.inner_text())
     if chinese != (language == "zh-hans"):
         return [f"speaks {'Chinese' if chinese else 'English'}"]
     return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -50,7 +51,7 @@ def test_the_card_opens_by_its_link_and_keeps_no_trace_elsewhere(client: Client)
     assert response.status_code == 200
     assert "1,234" in response.content.decode()
     assert "林晓" in response.content.decode()
-    assert response["Referrer-Policy"] == "no-referrer"
+    assert response["Referrer-Policy"] == "same-origin"
     assert "no-store" in response["Cache-Control"]
 
 
@@ -123,6 +124,21 @@ def test_links_are_made_by_api_and_audited(client: Client) -> None:
     assert client.get(path).status_code == 200
     entry = AuditEntry.objects.get(action="link")
     assert entry.object_id == str(member.pk)
+
+
+def test_staff_make_a_link_on_the_members_page_and_auditors_do_not() -> None:
+    member, staff = make_member(), client_as(Role.OPERATOR)
+    assert f"/members/{member.pk}/link/" in staff.get(f"/members/{member.pk}/").content.decode()
+    response = staff.post(f"/members/{member.pk}/link/", {"days": "7"})
+    path = re.search(r"/my/[\w-]+/", response.content.decode())
+    assert path is not None
+    assert "no-store" in response["Cache-Control"]
+    assert Client().get(path[0]).status_code == 200
+    assert AuditEntry.objects.filter(action="link", object_id=str(member.pk)).count() == 1
+    assert "notice-error" in staff.post(f"/members/{member.pk}/link/", {"days": "366"}).content.decode()
+    auditor = client_as(Role.AUDITOR)
+    assert f"/members/{member.pk}/link/" not in auditor.get(f"/members/{member.pk}/").content.decode()
+    assert auditor.post(f"/members/{member.pk}/link/", {"days": "7"}).status_code == 403
 
 
 @pytest.mark.parametrize("days", [0, 366, "x", None])
