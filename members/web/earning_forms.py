@@ -16,12 +16,8 @@ from members.models import EarningRule
 from members.queries import earning_choices
 from members.rules import earning as rules
 from members.rules.earning_parse import LIMITS
-<<<<<<< HEAD
 from scrm.common import conditions, money
 from scrm.common.conditions.named import GROUPS
-=======
-from scrm.common import condition_editors, money
->>>>>>> tiers2
 
 KINDS = [
     ("time", gettext_lazy("Time")),
@@ -154,14 +150,9 @@ def definition_of(values: Mapping[str, Any], data: Any, *, trigger: str) -> dict
     }  # fmt: skip
     if values["stacking"] == "best":
         said["stacking"]["group"] = values["group"]
-<<<<<<< HEAD
     condition = conditions.loads(values["condition"]) if values["condition"] else None
     # The builder without a row sends an empty group: everybody.
     if condition and not (isinstance(condition, dict) and any(condition.get(op) == [] for op in GROUPS)):
-=======
-    condition = condition_editors.built(values["condition"])
-    if condition is not None:
->>>>>>> tiers2
         said["condition"] = condition
     if trigger == "event":
         said["event"] = {"type": values["event_type"], "where": tests_of(data)}
