@@ -178,9 +178,11 @@ def _applies(
             tagged: Flags = truth.tags[int(one.value)][orders.member[chosen]]
             return tagged
         case "store":
-            return orders.store[chosen] == codes.stores.get(one.value, -1)
+            there: Flags = orders.store[chosen] == codes.stores.get(one.value, -1)
+            return there
         case "channel":
-            return orders.channel[chosen] == codes.channels.get(one.value, -1)
+            through: Flags = orders.channel[chosen] == codes.channels.get(one.value, -1)
+            return through
     assert one.window is not None  # noqa: S101  # those of lines are asked order by order
     return _within(one.window, chosen, orders, members)
 

@@ -16,8 +16,7 @@ from members.models import EarningRule
 from members.queries import earning_choices
 from members.rules import earning as rules
 from members.rules.earning_parse import LIMITS
-from scrm.common import conditions, money
-from scrm.common.conditions.named import GROUPS
+from scrm.common import condition_editors, money
 
 KINDS = [
     ("time", gettext_lazy("Time")),
@@ -150,9 +149,9 @@ def definition_of(values: Mapping[str, Any], data: Any, *, trigger: str) -> dict
     }  # fmt: skip
     if values["stacking"] == "best":
         said["stacking"]["group"] = values["group"]
-    condition = conditions.loads(values["condition"]) if values["condition"] else None
+    condition = condition_editors.built(values["condition"])
     # The builder without a row sends an empty group: everybody.
-    if condition and not (isinstance(condition, dict) and any(condition.get(op) == [] for op in GROUPS)):
+    if condition is not None:
         said["condition"] = condition
     if trigger == "event":
         said["event"] = {"type": values["event_type"], "where": tests_of(data)}
