@@ -14,7 +14,7 @@ _LEDGER = ["booked_at", "member", "currency", "number"]
 
 
 def _fits(function: str, *columns: str) -> models.CheckConstraint:
-    """A check that is a function of the database (`migrations/0009_points.py`), because the words of a check are read
+    """A check that is a function of the database (`migrations/0011_points.py`), because the words of a check are read
     anew at each statement, and here that is a tenth of a movement.
     """
     condition = models.Func(*columns, function=function, output_field=models.BooleanField())

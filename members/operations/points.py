@@ -1,6 +1,6 @@
 """The ledger of points: earn, spend, hold, post, void, refund, reverse, adjust.
 
-Each call is one transaction and one call of a database function (`members/migrations/0010_points_functions.py`), which
+Each call is one transaction and one call of a database function (`members/migrations/0012_points_functions.py`), which
 holds the account, books what time has brought, checks, and writes entries, lots and balances together. The same kind
 and `reference` is booked once: called again it answers the first booking, with another amount it is refused.
 """

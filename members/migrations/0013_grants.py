@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0010_points_functions'),
+        ('members', '0012_points_functions'),
     ]
 
     operations = [

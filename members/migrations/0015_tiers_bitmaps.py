@@ -6,7 +6,7 @@ from scrm.common.bitmaps import triggers
 class Migration(migrations.Migration):
     """Bitmaps of tiers hear of changes."""
 
-    dependencies = [("members", "0030_tiers"), ("common", "0003_bitmaps")]
+    dependencies = [("members", "0014_tiers"), ("common", "0003_bitmaps")]
 
     operations = [
         migrations.RunSQL(

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('common', '0003_bitmaps'),
-        ('members', '0031_tiers_bitmaps'),
+        ('members', '0015_tiers_bitmaps'),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0020_earning'),
+        ('members', '0016_earning'),
     ]
 
     operations = [

@@ -144,6 +144,6 @@ DROP TYPE points_paper;
 class Migration(migrations.Migration):
     """Reading the ledger at an instant, before what time has brought is booked."""
 
-    dependencies = [("members", "0060_points_moves")]
+    dependencies = [("members", "0019_points_moves")]
 
     operations = [migrations.RunSQL(_FUNCTIONS, _DROP)]

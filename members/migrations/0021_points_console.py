@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0070_points_reading'),
+        ('members', '0020_points_reading'),
     ]
 
     operations = [

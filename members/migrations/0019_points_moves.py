@@ -387,7 +387,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ('members', '0050_tasks'),
+        ('members', '0018_tasks'),
     ]
 
     operations = [

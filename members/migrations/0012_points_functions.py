@@ -988,7 +988,7 @@ class Migration(migrations.Migration):
     Refusals carry SQLSTATEs LP001 to LP013, which `members.operations.points` turns into typed failures.
     """
 
-    dependencies = [("members", "0009_points")]
+    dependencies = [("members", "0011_points")]
 
     operations = [
         migrations.RemoveIndex("pointsentry", "points_entry_reversals"),

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0040_benefits'),
+        ('members', '0017_benefits'),
     ]
 
     operations = [

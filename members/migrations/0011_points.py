@@ -32,7 +32,7 @@ END $$;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0009_events_by_type'),
+        ('members', '0010_events_by_type'),
     ]
 
     operations = [

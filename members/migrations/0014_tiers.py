@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("members", "0011_grants"),
+        ("members", "0013_grants"),
     ]
 
     operations = [
