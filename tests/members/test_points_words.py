@@ -31,6 +31,7 @@ def entry(kind: str, detail: Any, debit: str = "issued", credit: str = "availabl
         ),
         (LINE | {"wanted": 60, "points": 50}, "+50 = ¥60.00 × 1 · 上限前 60 · 规则 消费积分 v3"),
         ({"points": 5}, "+5"),
+        ({"points": -90, "refund": 8_995}, "-90（退款 ¥89.95）"),
         ({}, "+—"),
     ],
 )
