@@ -145,7 +145,8 @@ def _rounded(amounts: Ints, over: int, under: int, half_up: bool, most: int) -> 
     largest = int(amounts.max(initial=0))
     exact: NDArray[Any] = amounts if 2 * (largest * over + under) < _SAFE else amounts.astype(object)
     found = (2 * exact * over + under) // (2 * under) if half_up else exact * over // under
-    return np.minimum(found, most).astype(np.int64)
+    points: Ints = np.minimum(found, most).astype(np.int64)
+    return points
 
 
 def _factors(
@@ -175,9 +176,9 @@ def _applies(
         case "tag":
             return truth.tags[int(one.value)][orders.member[chosen]]
         case "store":
-            return orders.store[chosen] == codes.stores.get(one.value, -1)
+            return np.isin(orders.store[chosen], [codes.stores.get(one.value, -1)])
         case "channel":
-            return orders.channel[chosen] == codes.channels.get(one.value, -1)
+            return np.isin(orders.channel[chosen], [codes.channels.get(one.value, -1)])
     assert one.window is not None  # noqa: S101  # those of lines are asked order by order
     return _within(one.window, chosen, orders, members)
 
