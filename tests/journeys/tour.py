@@ -47,6 +47,8 @@ def visit_all(page: Page, product: Product, label: str, look: Callable[[str], li
 
 def barriers(page: Page, theme: str) -> list[str]:
     """What axe calls serious or critical. The dark theme differs in its colours only, so that these are looked at."""
+    # Counts that are being counted anew are pale for that long.
+    page.wait_for_function("!document.querySelector('.is-old')")
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if theme == "dark":
         options["runOnly"] = {"type": "rule", "values": ["color-contrast"]}
