@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import Product
 
@@ -189,7 +189,7 @@ def test_the_pages_of_tags_have_no_barriers_and_fit_a_phone(
         page.set_viewport_size({"width": 390, "height": 844})
         try:
             # A chart follows the window a frame later.
-            page.wait_for_function("document.documentElement.scrollWidth <= innerWidth + 1", timeout=5_000)
-        except TimeoutError:
+            expect(page.locator("html")).to_have_js_property("scrollWidth", 390)
+        except AssertionError:
             found.append(f"{path}: wider than a phone")
     assert found == []

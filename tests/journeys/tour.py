@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import Product
 from tests.journeys.pages import PAGES
@@ -48,7 +48,7 @@ def visit_all(page: Page, product: Product, label: str, look: Callable[[str], li
 def barriers(page: Page, theme: str) -> list[str]:
     """What axe calls serious or critical. The dark theme differs in its colours only, so that these are looked at."""
     # Counts that are being counted anew are pale for that long.
-    page.wait_for_function("!document.querySelector('.is-old')")
+    expect(page.locator(".is-old")).to_have_count(0)
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if theme == "dark":
         options["runOnly"] = {"type": "rule", "values": ["color-contrast"]}
