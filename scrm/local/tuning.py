@@ -27,7 +27,7 @@ def server_settings(*, generous: bool) -> dict[str, str]:
         "maintenance_work_mem": f"{min(1024, max(megabytes // 16, 64))}MB",
         "max_wal_size": "8GB" if generous else "4GB",
         "min_wal_size": "512MB",
-        "wal_compression": "on",
+        "wal_compression": "off",
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
         "max_worker_processes": str(cores + 6),
