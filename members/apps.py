@@ -7,12 +7,7 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the app offers to the condition language and to the palette."""
-        from members.operations import (  # noqa: PLC0415
-            currencies,
-            earning_gate,
-            references,
-            tasks_known,
-        )
+        from members.operations import currencies, references  # noqa: PLC0415
 
         # Models exist only now.
         from members.queries import earning_spending, fields, indexes, loyalty_uses, points_fields  # noqa: F401, PLC0415
@@ -21,5 +16,3 @@ class MembersConfig(AppConfig):
         # Emptied or rebuilt tables (tests do that) make remembered ids wrong.
         post_migrate.connect(references.forget, sender=self)
         post_migrate.connect(currencies.make_first, sender=self)
-        post_migrate.connect(earning_gate.forget, sender=self)
-        post_migrate.connect(tasks_known.forget, sender=self)

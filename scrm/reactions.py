@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from members.operations import earning, tasks, tiers
+from members.operations import earning, summaries, tasks, tiers
 from scrm.common.reactions import Reaction, Redefinition
 from tags.operations import watches
 
@@ -12,6 +12,7 @@ REACTIONS: list[Reaction] = [
     tasks.react,
     watches.react,
 ]
+HOLD = summaries.hold_touched
 REDEFINITIONS: list[Redefinition] = [
     watches.reconsider,
 ]

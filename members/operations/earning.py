@@ -20,19 +20,20 @@ from members.queries import earning_facts
 from members.queries.earning_versions import Known
 from members.rules import earning as rules
 from members.rules.earning import Answer, Fact, Version
+from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts
 
 # (currency, fact, the versions that are about it)
 Concerned = tuple[str, Fact, list[Version]]
 
 
-def react(facts: Facts) -> None:
+def react(facts: Facts, signatures: Signatures) -> None:
     """Book what new and changed orders and new events earn, inside the transaction that lands them.
 
-    The members are held already. Without a rule it costs one look at which rules there are.
+    The members are held already.
     """
     if facts.orders or facts.events:
-        known = earning_gate.enter()
+        known = earning_gate.GATE.known(signatures)
         if known.counting:
             keys = [key for kind in known.event_types & facts.events.keys() for key in facts.events[kind]]
             settle(

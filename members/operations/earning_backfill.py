@@ -65,7 +65,7 @@ def settle_members(first: int, last: int, *, since: datetime, until: datetime, n
                 "SELECT DISTINCT member_id FROM members_order WHERE member_id BETWEEN %s AND %s", [first, last]
             )
             summaries.hold([member_id for (member_id,) in cursor.fetchall()])
-        known = earning_gate.enter()
+        known = earning_gate.GATE.enter(now=now)
         found = earning_facts.orders_of_members(
             first, last, since=since, until=until, lines=known.looks_at_lines, currency=earning_facts.shop_currency()
         )

@@ -85,7 +85,7 @@ def revise(
     Raises `NotFound`, `Conflict` (`changed_meanwhile`, `ended`), `Invalid` (`below_used` …) as `read` does.
     """
     with atomic():
-        earning_gate.shut()
+        earning_gate.GATE.shut()
         rule = _locked(rule_id)
         if rule.version != version:
             raise Conflict(
@@ -120,7 +120,7 @@ def activate(
     if ends_at is not None and ends_at <= max(starts_at, now):
         raise Invalid(_("It ends before it starts."), code="ends_early", field="ends_at")
     with atomic():
-        earning_gate.shut()
+        earning_gate.GATE.shut()
         rule = _locked(rule_id)
         if rule.state == EarningState.ACTIVE and rule.periods.exclude(ends_at__lte=now).exists():
             raise Conflict(_("The rule is active already."), code="is_active")
@@ -150,7 +150,7 @@ def end(*, rule_id: int, now: datetime) -> EarningRule:
 
 def _stop(rule_id: int, state: EarningState, now: datetime) -> EarningRule:
     with atomic():
-        earning_gate.shut()
+        earning_gate.GATE.shut()
         rule = _locked(rule_id, ended=state == EarningState.ENDED)
         if rule.state == state:
             return rule

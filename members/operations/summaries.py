@@ -8,6 +8,7 @@ from django.db import connection
 
 from members.operations import columns
 from members.rules.rejections import INTERNAL_PREFIX
+from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
 
 # Sums of the orders that count, and of refunds that belong to no order.
@@ -74,6 +75,22 @@ def hold(member_ids: Collection[int], *, wait: bool = True) -> list[int]:
             cursor.execute(statement, [columns.integers(wanted)])
             held = [row[0] for row in cursor.fetchall()]
         return held
+
+
+def hold_touched(facts: Facts) -> None:
+    """Hold the members of a landed batch who are not held by having been written."""
+    touched = {topic: facts.touched(topic) for topic in facts.topics}
+    # An intake of events or orders holds those already: it has written their summaries.
+    held = {
+        member_id
+        for topic, member_ids in touched.items()
+        if topic == "order" or topic.startswith("event:")
+        for member_id in member_ids
+    }
+    rest = {member_id for member_ids in touched.values() for member_id in member_ids}
+    rest.difference_update(held, facts.created_member_ids)
+    if rest:
+        hold(rest)
 
 
 def rebuild(*, member_ids: Iterable[int] | None = None) -> int:

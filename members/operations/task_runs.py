@@ -54,14 +54,14 @@ def evaluate_everyone(*, task_id: int, now: datetime, after: int = 0, report: An
     """
     with atomic():
         # Whoever lands facts and did not know of the task yet has committed then.
-        tasks_known.shut_gate()
+        tasks_known.GATE.shut()
     with connection.cursor() as cursor:
         cursor.execute("SELECT COALESCE(max(id), 0) FROM members_member")
         highest = cursor.fetchone()[0]
     low, settled = after, 0
     while low < highest:
         with atomic():
-            task = tasks_known.pass_gate(now=now).tasks.get(task_id)
+            task = tasks_known.GATE.enter(now=now).tasks.get(task_id)
         if task is None:
             return settled
         concerned = _concerned(task.counted, low, low + _RANGE, now)
@@ -85,7 +85,7 @@ def _concerned(counted: Counted, low: int, high: int, now: datetime) -> list[int
 def _settle(task_id: int, member_ids: list[int], now: datetime) -> int:
     with atomic():
         held = summaries.hold(member_ids)
-        known = tasks_known.pass_gate(now=now)
+        known = tasks_known.GATE.enter(now=now)
         if task_id in known.tasks:
             task_settling.settle({task_id: held}, known=known, now=now)
         return len(held)

@@ -20,29 +20,15 @@ from members.operations.task_definitions import FIXED, MOST_TASKS, Content
 from members.operations.task_rows import Done
 from members.rules import tasks as rules
 from scrm.common.errors import Conflict, Invalid, NotFound
+from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
 
 
-def react(facts: Facts) -> None:
-    """Bring members' tasks up to date with a batch of facts, inside its transaction.
-
-    Without a started task that hangs on what was touched this is one look into the table of tasks.
-    """
+def react(facts: Facts, signatures: Signatures) -> None:
+    """Bring members' tasks up to date with a batch of facts, inside its transaction."""
     touched = {topic: facts.touched(topic) for topic in facts.topics}
-    # An intake of events or orders holds those already: it has written their summaries.
-    held = {
-        member_id
-        for topic, member_ids in touched.items()
-        if topic == "order" or topic.startswith("event:")
-        for member_id in member_ids
-    }
-    rest = {member_id for member_ids in touched.values() for member_id in member_ids}
-    rest.difference_update(held, facts.created_member_ids)
-    if rest:
-        # Before the gate: who is inside waits for no member whom somebody holds that waits outside.
-        summaries.hold(rest)
-    known = tasks_known.pass_gate(now=facts.now)
+    known = tasks_known.GATE.known(signatures)
     asked = known.asked(touched)
     if not asked:
         return
@@ -175,7 +161,7 @@ def claim(*, member_id: int, task_id: int, now: datetime) -> TaskCompletion:
             raise NotFound(_("There is no such task."))
         if not summaries.hold([member_id]):
             raise NotFound(_("There is no such member."))
-        tasks_known.pass_gate(now=now)
+        tasks_known.GATE.enter(now=now)
         done = TaskCompletion.objects.filter(member_id=member_id, task_id=task_id, undone_at=None)
         found = done.filter(rewarded_at=None).order_by("completed_at", "cycle").first()
         if found is None:

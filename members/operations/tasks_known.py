@@ -1,4 +1,7 @@
-"""The started tasks as this process knows them, and the gate that keeps that knowledge right."""
+"""The started tasks as this process knows them.
+
+Their gate is shut for a moment before everyone is evaluated for one that was started.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-
-from django.db import connection
 
 from members.enums import TaskKind, TaskWindow
 from members.models import Task, TaskUnlock
@@ -18,18 +19,10 @@ from members.rules.rewards import Reward
 from members.rules.tasks import Plan, Span
 from scrm.common import conditions
 from scrm.common.errors import DomainError
+from scrm.common.gates import Gate
 
 # How long facts that come late, and refunds, still change a task that has ended.
 SETTLED_AFTER = timedelta(days=180)
-# Shared by whoever settles tasks, taken alone for a moment before everyone is evaluated for one that was started.
-_GATE = "hashtext('members.tasks')"
-_ENDED = "COALESCE(LEAST(ended_at, ends_at), 'infinity')"
-# `xmin` tells a change that was rolled back from one that took its version. In the statement that passes the gate and
-# yet after it: the second of two.
-_SIGNATURE = f"""
-    SELECT string_agg(id || ' ' || version || ' ' || xmin::text, ',' ORDER BY id) FROM members_task
-    WHERE state <> 'draft' AND {_ENDED} > %s
-"""  # noqa: S608  # words of this file
 _TOPICS = {
     TaskKind.ORDER: frozenset({"order"}),
     TaskKind.PROFILE: frozenset({"profile", "identity", "attribute", conditions.topics.CREATED}),
@@ -67,8 +60,7 @@ class KnownTask:
 class Known:
     """The started tasks at one time."""
 
-    def __init__(self, signature: str, tasks: Sequence[KnownTask]) -> None:
-        self.signature = signature
+    def __init__(self, tasks: Sequence[KnownTask]) -> None:
         self.tasks = {task.id: task for task in tasks}
         self.next: dict[int, list[int]] = {}
         self._by_topic: dict[str, list[int]] = {}
@@ -87,34 +79,21 @@ class Known:
         return found
 
 
-_known = Known("", ())
+def _of(signature: str, _before: Known) -> tuple[Known, bool]:
+    return Known(_read([int(one.split(" ", 1)[0]) for one in signature.split(",") if one])), True
 
 
-def forget(**_: Any) -> None:
-    """Drop what this process remembers: after the tables were emptied, as between tests."""
-    global _known  # noqa: PLW0603  # a cache per process, replaced as a whole
-    _known = Known("", ())
-
-
-def pass_gate(*, now: datetime) -> Known:
-    """Enter, for the rest of the transaction, and learn which tasks were started.
-
-    In one round trip but two statements, so that the second sees what was started while the first waited.
-    """
-    global _known  # noqa: PLW0603  # a cache per process, replaced as a whole
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({_GATE}); {_SIGNATURE}", [now - SETTLED_AFTER])
-        cursor.nextset()
-        signature = cursor.fetchone()[0] or ""
-    if signature != _known.signature:
-        _known = Known(signature, _read([int(one.split(" ", 1)[0]) for one in signature.split(",") if one]))
-    return _known
-
-
-def shut_gate() -> None:
-    """Wait until everybody who entered has committed, and keep others out until this transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_xact_lock({_GATE})")
+GATE: Gate[Known] = Gate(
+    "members.tasks",
+    # Until late facts no longer change it.
+    signature=f"""
+        SELECT string_agg(id || ' ' || version || ' ' || xmin::text, ',' ORDER BY id) FROM members_task
+        WHERE state <> 'draft'
+          AND COALESCE(LEAST(ended_at, ends_at), 'infinity') > %(now)s - interval '{SETTLED_AFTER.days} days'
+    """,  # noqa: S608  # words of this file
+    nothing=Known(()),
+    read=_of,
+)
 
 
 def _read(task_ids: list[int]) -> list[KnownTask]:

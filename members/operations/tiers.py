@@ -26,6 +26,7 @@ from members.rules.tier_steps import Move
 from members.rules.tiers import Almanac, Facts, Scheme, Span
 from scrm.common import audit, clock
 from scrm.common.errors import Invalid, NotFound
+from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts as Batch
 from scrm.common.transactions import atomic
 
@@ -41,7 +42,7 @@ class _Unknown(Exception):
     """Another window than the one that was added up beforehand is asked for."""
 
 
-def react(facts: Batch) -> None:
+def react(facts: Batch, _signatures: Signatures) -> None:
     """Tiers of the members whom a batch touched in what tiers are earned by. Inside its transaction."""
     if not facts.topics.intersection(_BASIS_TOPICS.values()):
         return

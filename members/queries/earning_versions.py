@@ -33,7 +33,6 @@ class Counting:
 class Known:
     """Every version that counts or has counted, of all currencies."""
 
-    signature: str
     counting: Sequence[Counting] = ()
     by_currency: dict[str, list[Counting]] = field(default_factory=dict)
     by_id: dict[int, Counting] = field(default_factory=dict)

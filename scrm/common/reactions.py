@@ -12,6 +12,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from scrm.common import gates
+from scrm.common.gates import Signatures
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -49,23 +52,39 @@ class Redefinition(Protocol):
     def __call__(self, *, topics: Collection[str], now: datetime) -> object: ...
 
 
-Reaction = Callable[[Facts], None]
+Reaction = Callable[[Facts, Signatures], None]
+_hold: list[Callable[[Facts], None]] = []
 _reactions: list[Reaction] = []
 _redefinitions: list[Redefinition] = []
 
 
-def install(reactions: Sequence[Reaction], redefinitions: Sequence[Redefinition] | None = None) -> None:
-    """Set the lists; the second stays as it is when it is not given. Called once, by the composition root."""
+def install(
+    reactions: Sequence[Reaction],
+    *,
+    redefinitions: Sequence[Redefinition] | None = None,
+    hold: Callable[[Facts], None] | None = None,
+) -> None:
+    """Set the lists and what holds a batch's members; what is not given stays. Called once, by the composition root."""
     _reactions[:] = reactions
     if redefinitions is not None:
         _redefinitions[:] = redefinitions
+    if hold is not None:
+        _hold[:] = [hold]
 
 
 def run(facts: Facts) -> None:
-    """Call every reaction in order; an exception rolls the whole batch back."""
-    if facts.member_ids:
-        for reaction in _reactions:
-            reaction(facts)
+    """Call every reaction in order, each with the rules that count; an exception rolls the whole batch back.
+
+    The members are held before the gates are passed: who is inside waits for no member whom somebody holds that waits
+    outside.
+    """
+    if not facts.member_ids:
+        return
+    for hold in _hold:
+        hold(facts)
+    signatures = gates.enter(now=facts.now, by_index=True)
+    for reaction in _reactions:
+        reaction(facts, signatures)
 
 
 def redefined(*, topics: Collection[str], now: datetime) -> None:

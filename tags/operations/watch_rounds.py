@@ -9,7 +9,7 @@ from tags.operations import watch_effects
 from tags.operations.watch_breaks import settle_soundly
 from tags.operations.watch_effects import Moved
 from tags.operations.watch_statements import Occurred, Transition
-from tags.operations.watches_known import Known, pass_gate
+from tags.operations.watches_known import GATE, Known
 
 # Rules that hang on other rules' tags are evaluated in rounds. Circles are refused when rules are saved; through
 # events a circle could still be made, and it ends here: the next batch goes on with it.
@@ -21,14 +21,16 @@ def follow(
     *,
     tags: Mapping[int, Collection[int]] | None = None,
     occurred: Occurred | None = None,
+    known: Known | None = None,
     now: datetime,
 ) -> None:
     """Settle what hangs on the touched topics, and what hangs on the tags that move thereby, round by round.
 
     `touched` gives the members of each topic; `tags` those of each tag, when "tag" is about certain tags only;
-    `occurred` the times of new events, when nothing else is touched. Inside a transaction that holds the members.
+    `occurred` the times of new events, when nothing else is touched; `known` the watches, when the gate was passed
+    already. Inside a transaction that holds the members.
     """
-    watches = pass_gate()
+    watches = known or GATE.enter(now=now, by_index=True)
     for _ in range(MOST_ROUNDS):
         asked = watches.asked(touched, tags)
         if not asked:

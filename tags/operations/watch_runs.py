@@ -22,7 +22,7 @@ from tags.models import Segment, TagRule, Watch
 from tags.operations import watch_breaks, watch_effects
 from tags.operations.watch_rounds import answers, follow_moves
 from tags.operations.watch_statements import Watched, differing
-from tags.operations.watches_known import pass_gate, shut_gate
+from tags.operations.watches_known import GATE
 
 JOB_KIND = "evaluate_watch"
 CHECK_KIND = "check_watches"
@@ -68,7 +68,7 @@ def evaluate_everyone(
     """
     started = time.monotonic()
     with atomic():
-        shut_gate()
+        GATE.shut()
     watched = _enabled(watch_id)
     began = ceased = 0
     if watched is None:
@@ -94,7 +94,7 @@ def evaluate_everyone(
 
 def _enabled(watch_id: int) -> Watched | None:
     with atomic():
-        return pass_gate().by_id.get(watch_id)
+        return GATE.enter(now=clock.now(), by_index=True).by_id.get(watch_id)
 
 
 def _differing(watched: Watched, low: int, high: int, now: datetime) -> list[int]:
@@ -118,11 +118,11 @@ def _settle(watch_id: int, version: int, member_ids: list[int], now: datetime) -
     """Settle one watch for some members, and what hangs on the tags it moves. None when the watch is another now."""
     with atomic():
         summaries.hold(member_ids)
-        present = pass_gate()
-        watched = present.by_id.get(watch_id)
+        known = GATE.enter(now=now, by_index=True)
+        watched = known.by_id.get(watch_id)
         if watched is None or watched.version != version:
             return None
-        transitions = answers(present, {watch_id: member_ids}, now=now)
+        transitions = answers(known, {watch_id: member_ids}, now=now)
         follow_moves(watch_effects.apply(transitions, now=now), now=now)
         changed = [one for one in transitions if not one.goes_on]
         return Evaluated(sum(one.holds for one in changed), sum(not one.holds for one in changed))

@@ -20,6 +20,7 @@ from django.db import connection
 from members.operations import summaries
 from scrm.common import conditions
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
 from tags.enums import WatchKind
@@ -28,7 +29,7 @@ from tags.operations import watch_breaks, watch_effects, watch_runs
 from tags.operations.watch_rounds import answers, follow, follow_moves
 from tags.operations.watch_runs import Evaluated, evaluate_everyone
 from tags.operations.watch_statements import Block, read
-from tags.operations.watches_known import pass_gate
+from tags.operations.watches_known import GATE
 from tags.queries import watches as queries
 
 __all__ = [
@@ -41,22 +42,16 @@ _CHUNK = 1_000
 _AT_ONCE = 20_000
 
 
-def react(facts: Facts) -> None:
+def react(facts: Facts, signatures: Signatures) -> None:
     """Bring every watch up to date with a batch of facts, inside its transaction."""
     touched = {topic: facts.touched(topic) for topic in facts.topics}
-    # An intake of events or orders holds those already: it has written their summaries.
-    held = {
-        member_id
-        for topic, member_ids in touched.items()
-        if topic == "order" or topic.startswith("event:")
-        for member_id in member_ids
-    }
-    rest = {member_id for member_ids in touched.values() for member_id in member_ids if member_id not in held}
-    rest.difference_update(facts.created_member_ids)
-    if rest:
-        summaries.hold(rest)
     only_events = all(topic.startswith("event:") for topic in touched)
-    follow(touched, occurred=facts.occurred if only_events else None, now=facts.now)
+    follow(
+        touched,
+        occurred=facts.occurred if only_events else None,
+        known=GATE.known(signatures),
+        now=facts.now,
+    )
 
 
 def refresh(*, topics: Collection[str], member_ids: Collection[int], now: datetime) -> None:
@@ -91,7 +86,7 @@ def sweep(*, now: datetime, limit: int = 200) -> int:
         if not due:
             return 0
         held = set(summaries.hold({member_id for _, member_id in due}, wait=False))
-        watches = pass_gate()
+        watches = GATE.enter(now=now, by_index=True)
         asked: dict[int, set[int]] = {}
         idle = []
         for watch_id, member_id in due:

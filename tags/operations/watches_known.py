@@ -1,4 +1,7 @@
-"""The enabled watches as this process knows them, and the gate that keeps that knowledge right."""
+"""The enabled watches as this process knows them.
+
+Their gate is shut for a moment before everyone is evaluated for one that was enabled or changed.
+"""
 
 from __future__ import annotations
 
@@ -8,45 +11,17 @@ from typing import Any
 
 from django.db import connection
 
-from scrm.common import statements
 from scrm.common.errors import DomainError
+from scrm.common.gates import Gate
 from tags.enums import RuleForm
 from tags.operations import watch_breaks
 from tags.operations.watch_statements import Block, Watched, blocks, read
-
-# Shared by whoever settles answers, taken alone for a moment by who switches watches on.
-GATE = "hashtext('tags.watches')"
-_ENTER = f"SELECT pg_advisory_xact_lock_shared({GATE}), {statements.BY_INDEX}"
-_LEAVE = f"SELECT pg_advisory_xact_lock({GATE})"
-# Which rows, as they are: `xmin` tells a change that was rolled back from one that took its version.
-_SIGNATURE = """
-    SELECT string_agg(id || ' ' || version || ' ' || xmin::text, ',' ORDER BY id) FROM tags_watch WHERE enabled
-"""
-
-
-def pass_gate() -> Known:
-    """Enter, for the rest of the transaction, and learn what is enabled.
-
-    In one round trip but two statements, so that the second sees what was enabled while the first waited.
-    """
-    enter, sign = (statements.prepared(text, {})[0] for text in (_ENTER, _SIGNATURE))
-    with statements.forgetting(), connection.cursor() as cursor:
-        cursor.execute(f"{enter}; {sign}")
-        cursor.nextset()
-        return _learn(cursor.fetchone()[0] or "")
-
-
-def shut_gate() -> None:
-    """Wait until everybody who entered has committed, and keep others out until this transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LEAVE)
 
 
 class Known:
     """The enabled watches at one time."""
 
-    def __init__(self, signature: str, rows: Mapping[str, Watched]) -> None:
-        self.signature = signature
+    def __init__(self, rows: Mapping[str, Watched]) -> None:
         self.rows = rows
         self.by_id = {watched.id: watched for watched in rows.values()}
         self.blocks: list[Block] = blocks(self.by_id.values())
@@ -70,17 +45,10 @@ class Known:
         return found
 
 
-_known = Known("", {})
-
-
-def _learn(signature: str) -> Known:
+def _learn(signature: str, before: Known) -> tuple[Known, bool]:
     """The enabled watches, read again where they changed. One that can no longer be read is marked broken."""
-    global _known  # noqa: PLW0603  # a cache per process, replaced as a whole
-    if signature == _known.signature:
-        return _known
-    before = _known.rows
     keys = {key: int(key.split(" ", 1)[0]) for key in signature.split(",") if key}
-    rows = {key: before[key] for key in keys if key in before}
+    rows = {key: before.rows[key] for key in keys if key in before.rows}
     broken = False
     for key, (version, condition, form) in _stored({key: pk for key, pk in keys.items() if key not in rows}).items():
         try:
@@ -88,11 +56,18 @@ def _learn(signature: str) -> Known:
         except DomainError as error:
             watch_breaks.mark(keys[key], str(error.message))
             broken = True
-    if broken:
-        # What is marked is not enabled any more, unless this transaction is rolled back.
-        return Known("", rows)
-    _known = Known(signature, rows)
-    return _known
+    # What is marked is not enabled any more, unless this transaction is rolled back.
+    return Known(rows), not broken
+
+
+GATE: Gate[Known] = Gate(
+    "tags.watches",
+    signature="""
+        SELECT string_agg(id || ' ' || version || ' ' || xmin::text, ',' ORDER BY id) FROM tags_watch WHERE enabled
+    """,
+    nothing=Known({}),
+    read=_learn,
+)
 
 
 def _stored(keys: Mapping[str, int]) -> dict[str, tuple[int, Any, str | None]]:

@@ -13,6 +13,7 @@ from django.test import Client
 from members.models import Event, MemberSummary
 from scrm.common import api_keys, reactions
 from scrm.common.access import SYSTEM
+from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +24,7 @@ def ended() -> Iterator[list[int]]:
     """How many of the next batches Postgres ends: the first number in the list."""
     left = [0]
 
-    def end(_facts: Facts) -> None:
+    def end(_facts: Facts, _signatures: Signatures) -> None:
         if left[0]:
             left[0] -= 1
             with connection.cursor() as cursor:

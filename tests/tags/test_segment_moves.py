@@ -10,7 +10,7 @@ from django.utils import translation
 from members.models import Event, Member
 from members.queries import timeline
 from members.web.timeline import present
-from scrm.common import conditions
+from scrm.common import conditions, reactions
 from scrm.common.errors import Conflict
 from scrm.common.reactions import Facts
 from tags.models import Segment, Watch
@@ -46,7 +46,7 @@ def evaluate(segment: Segment) -> None:
 def move(member: Member, city: str) -> None:
     """A batch of facts that moved the member to another city."""
     Member.objects.filter(pk=member.pk).update(city=city)
-    watches.react(Facts(now=LATER, member_ids=[member.pk], topics=frozenset({"profile"})))
+    reactions.run(Facts(now=LATER, member_ids=[member.pk], topics=frozenset({"profile"})))
 
 
 def noted() -> list[tuple[int, str, str]]:
