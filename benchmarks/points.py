@@ -31,7 +31,7 @@ from members.queries import points_check
 from scrm.common import clock, jobs
 from scrm.common.access import SYSTEM
 
-CLIENTS, ROUNDS, SECONDS = 8, 3, 8
+CLIENTS, ROUNDS, SECONDS = 8, 3, 20
 HOT_CLIENTS, HOT_SECONDS = 64, 12
 THREADS, CALLS = 8, 40
 EARN = """

@@ -181,7 +181,9 @@ class PointsEntry(models.Model):
 class PointsLot(models.Model):
     """What one entry credited, and how much of it is left: spending takes what expires first.
 
-    `remaining` = `earned` less what allocations took; `held` of the remaining is reserved by open holds.
+    `remaining` = `earned` less what allocations took; `held` of the remaining is reserved by open holds. `open` stands
+    for `remaining > 0` in the index, so that taking a part of a lot touches no index. What a source earned is found
+    among the member's lots.
     """
 
     placement = Placement.MEMBER
@@ -202,6 +204,9 @@ class PointsLot(models.Model):
     activates_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     source = models.CharField(max_length=80, blank=True, db_default="")
+    open = models.GeneratedField(
+        expression=models.Q(remaining__gt=0), output_field=models.BooleanField(), db_persist=True
+    )
 
     class Meta:
         constraints = [
@@ -219,10 +224,9 @@ class PointsLot(models.Model):
             # In the order in which lots are consumed.
             models.Index(
                 fields=["member", "currency", "expires_at", "earned_at", "number"],
-                condition=models.Q(remaining__gt=0),
+                condition=models.Q(open=True),
                 name="points_lot_open",
             ),
-            models.Index(fields=["member", "source"], condition=~models.Q(source=""), name="points_lot_of_source"),
         ]
 
 
@@ -252,10 +256,8 @@ class PointsAllocation(models.Model):
         triggers = [_append_only()]
         constraints = [
             models.CheckConstraint(
-                condition=~models.Q(taken=0) | ~models.Q(reserved=0), name="points_allocation_does_something"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(origin__lte=models.F("entry")), name="points_allocation_origin_before"
+                condition=(~models.Q(taken=0) | ~models.Q(reserved=0)) & models.Q(origin__lte=models.F("entry")),
+                name="points_allocation_sound",
             ),
         ]
         indexes = [

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from members.enums import ExpiryKind, ReversalPolicy
@@ -23,7 +24,8 @@ _FIRST = {
     POINTS: {"name": "积分", "expiry": ExpiryKind.YEAR_END, "expiry_count": 1, "warn_days": [30, 7]},
     GROWTH: {"name": "成长值", "spendable": False, "expiry": ExpiryKind.NEVER, "cost_per_1000": 0},
 }
-_known: dict[str, PointsCurrency] = {}
+# Each with its `xmin`, which says whether the row is still what it was.
+_known: dict[str, tuple[PointsCurrency, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,23 @@ def get(key: str) -> PointsCurrency:
 
 def currency_id(key: str) -> int:
     """The id of a currency. Ids never change, so each process remembers those of committed rows. Raises `NotFound`."""
+    return remembered(key)[0].pk
+
+
+def remembered(key: str) -> tuple[PointsCurrency, str]:
+    """A currency as this process last saw it, and its `xmin`: whoever writes by its policy does so only while the row
+    still has that, and calls `forget` otherwise. Raises `NotFound`."""
     known = _known.get(key)
     if known is None:
-        known = get(key)
+        found = PointsCurrency.objects.annotate(version=RawSQL("xmin::text", [])).get(pk=get(key).pk)
+        known = (found, found.version)
         transaction.on_commit(lambda: _known.__setitem__(key, known))
-    return known.pk
+    return known
+
+
+def forget(key: str) -> None:
+    """Have a currency read again."""
+    _known.pop(key, None)
 
 
 def create(*, key: str, spendable: bool, content: Content) -> PointsCurrency:

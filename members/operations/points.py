@@ -23,6 +23,7 @@ from members.operations.points_calls import (
     InArrears,
     Movement,
     NotEnough,
+    Stale,
     as_json,
     call,
     check,
@@ -57,6 +58,22 @@ __all__ = [
     "topic",
     "void",
 ]
+
+
+# Only by the policy from which the instants were worked out; the function waits for what is looked up.
+_EARN = """members_pointscurrency c CROSS JOIN LATERAL points_earn(
+    %(member)s, c.id, %(amount)s, %(kind)s, %(reference)s, %(source)s, %(occurred)s, %(activates)s, %(expires)s,
+    %(reason)s, %(detail)s, %(now)s
+) m WHERE c.id = %(currency)s AND c.xmin::text = %(version)s"""
+_SPEND = """points_spend(
+    %(member)s, %(currency)s, %(amount)s, %(kind)s, %(reference)s, %(source)s, %(reason)s, %(detail)s, %(now)s) m"""
+_HOLD = """points_hold(
+    %(member)s, %(currency)s, %(amount)s, %(reference)s, %(source)s, %(expires)s, %(reason)s, %(now)s) m"""
+_RESOLVE = "points_resolve(%(member)s, %(currency)s, %(reference)s, %(amount)s, %(reason)s, %(detail)s, %(now)s) m"
+_REFUND = """points_refund(
+    %(member)s, %(currency)s, %(spent)s, %(amount)s, %(reference)s, %(reason)s, %(detail)s, %(now)s) m"""
+_REVERSE = """points_reverse(
+    %(member)s, %(currency)s, %(source)s, %(amount)s, %(reference)s, %(reason)s, %(detail)s, %(occurred)s, %(now)s) m"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +126,11 @@ def spend(
     """
     check(amount, reference, reason, source)
     return call(
-        "points_spend(%s, %s, %s, 'spend', %s, %s, %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), amount, reference, source, reason, as_json(detail), now],
+        _SPEND,
+        {
+            **_what(member_id, currency, amount, reference, reason, detail, now),
+            "kind": "spend", "source": source,
+        },
         member_id, currency, now,
     )  # fmt: skip
 
@@ -136,11 +156,11 @@ def hold(
     if not 1 <= minutes <= 525_600:
         raise Invalid(_("A hold lasts 1 minute to 1 year."), code="out_of_range", field="minutes")
     return call(
-        "points_hold(%s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            member_id, currencies.currency_id(currency), amount, reference, source,
-            now + timedelta(minutes=minutes), reason, now,
-        ],
+        _HOLD,
+        {
+            **_what(member_id, currency, amount, reference, reason, None, now),
+            "source": source, "expires": now + timedelta(minutes=minutes),
+        },
         member_id, currency, now,
     )  # fmt: skip
 
@@ -189,8 +209,8 @@ def refund(
     """
     check(amount, reference, reason)
     return call(
-        "points_refund(%s, %s, %s, %s, %s, %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), spent, amount, reference, reason, as_json(detail), now],
+        _REFUND,
+        {**_what(member_id, currency, amount, reference, reason, detail, now), "spent": spent},
         member_id, currency, now,
     )  # fmt: skip
 
@@ -214,11 +234,11 @@ def reverse(
     """
     check(amount, reference, reason, source)
     return call(
-        "points_reverse(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            member_id, currencies.currency_id(currency), source, amount, reference, reason, as_json(detail),
-            occurred_at or now, now,
-        ],
+        _REVERSE,
+        {
+            **_what(member_id, currency, amount, reference, reason, detail, now),
+            "source": source, "occurred": occurred_at or now,
+        },
         member_id, currency, now,
     )  # fmt: skip
 
@@ -243,8 +263,8 @@ def adjust(
         return _credit("adjust", member_id, currency, amount, reference, "", None, None, reason, detail, now)
     check(-amount, reference, reason)
     return call(
-        "points_spend(%s, %s, %s, 'adjust', %s, '', %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), -amount, reference, reason, as_json(detail), now],
+        _SPEND,
+        {**_what(member_id, currency, -amount, reference, reason, detail, now), "kind": "adjust", "source": ""},
         member_id, currency, now,
     )  # fmt: skip
 
@@ -320,22 +340,25 @@ def _credit(
     now: datetime,
 ) -> Movement:
     check(amount, reference, reason, source)
-    found = currencies.get(currency)
-    policy = currencies.policy(found)
     at = occurred_at or now
     if at > now:
         raise Invalid(_("This is still to come."), code="in_future", field="occurred_at")
-    expires_at = expires_at or rules.expiry(policy, at, clock.shop_zone())
-    activates_at = rules.activation(policy, at)
-    if expires_at is not None and expires_at <= activates_at:
-        raise Invalid(_("They would expire before they could be spent."), code="expires_early", field="expires_at")
-    return call(
-        f"points_earn(%s, %s, %s, '{kind}', %s, %s, %s, %s, %s, %s, %s, %s)",  # noqa: S608  # a word of this file
-        [
-            member_id, found.pk, amount, reference, source, at, activates_at, expires_at, reason, as_json(detail), now,
-        ],
-        member_id, currency, now,
-    )  # fmt: skip
+    values = _what(member_id, currency, amount, reference, reason, detail, now)
+    values |= {"kind": kind, "source": source, "occurred": at}
+    while True:
+        found, version = currencies.remembered(currency)
+        policy = currencies.policy(found)
+        ends = expires_at or rules.expiry(policy, at, clock.shop_zone())
+        activates = rules.activation(policy, at)
+        try:
+            if ends is not None and ends <= activates:
+                raise Invalid(
+                    _("They would expire before they could be spent."), code="expires_early", field="expires_at"
+                )
+            more = {"activates": activates, "expires": ends, "version": version}
+            return call(_EARN, values | more, member_id, currency, now)
+        except Stale:
+            currencies.forget(currency)
 
 
 def _resolve(
@@ -347,8 +370,21 @@ def _resolve(
     detail: Mapping[str, Any] | None,
     now: datetime,
 ) -> Movement:
-    return call(
-        "points_resolve(%s, %s, %s, %s, %s, %s, %s)",
-        [member_id, currencies.currency_id(currency), reference, amount, reason, as_json(detail), now],
-        member_id, currency, now,
-    )  # fmt: skip
+    values = _what(member_id, currency, amount, reference, reason, detail, now)
+    return call(_RESOLVE, values, member_id, currency, now)
+
+
+def _what(
+    member_id: int,
+    currency: str,
+    amount: int,
+    reference: str,
+    reason: str,
+    detail: Mapping[str, Any] | None,
+    now: datetime,
+) -> dict[str, Any]:
+    """The values that every function of the ledger takes."""
+    return {
+        "member": member_id, "currency": currencies.currency_id(currency), "amount": amount, "reference": reference,
+        "reason": reason, "detail": as_json(detail), "now": now,
+    }  # fmt: skip

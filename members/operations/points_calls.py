@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.rules import points as rules
-from scrm.common import reactions
+from scrm.common import gates, reactions, statements
 from scrm.common.errors import Conflict, DomainError, Invalid, NotFound
 from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic, current_actor
@@ -76,39 +76,63 @@ _REFUSALS: dict[str, tuple[type[DomainError], str | None, str, Any]] = {
 }  # fmt: skip
 
 
-def call(function: str, values: list[Any], member_id: int, currency: str, now: datetime) -> Movement:
-    """Run one function of the ledger and what follows it, as one transaction."""
-    with refusing(), durable():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {function}", values)
-            movement = Movement(*cursor.fetchone())
+# Who acts, and that commits need not wait for the disk (`durable`).
+_OPENING = "SELECT set_config('scrm.actor', %(actor)s, true), set_config('synchronous_commit', 'off', true)"
+# Everything up to here is written out: the fourth argument.
+_CLOSING = "COMMIT; SELECT pg_logical_emit_message(false, 'scrm', '', true)"
+
+
+class Stale(Exception):
+    """What the call was worked out from has changed meanwhile; nothing was booked."""
+
+
+def call(function: str, values: Mapping[str, Any], member_id: int, currency: str, now: datetime) -> Movement:
+    """Run one function of the ledger (what stands behind FROM, called m) and what follows it, as one transaction.
+
+    In three round trips: beginning; everything; committing. Raises `Stale` when it answers no row.
+    """
+    with refusing(), durable(opened=False) as opening:
+        passing, more = gates.entering(now=now, by_index=True)
+        text = f"{opening}SELECT m.* FROM {function}; {passing}"
+        with statements.forgetting(), connection.cursor() as cursor:
+            cursor.execute(text, {**values, **more, "actor": current_actor().ref})
+            if opening:
+                cursor.nextset()
+            found = cursor.fetchone()
+            if found is None:
+                raise Stale
+            movement = Movement(*found)
+            cursor.nextset()
+            signatures = gates.entered(cursor)
         if not movement.duplicate and movement.number is not None:
-            reactions.run(Facts(now=now, member_ids=[member_id], topics=frozenset({topic(currency)})))
+            # The ledger holds the member.
+            facts = Facts(now=now, member_ids=[member_id], topics=frozenset({topic(currency)}))
+            reactions.run(facts, signatures)
     return movement
 
 
 @contextmanager
-def durable() -> Iterator[None]:
+def durable(*, opened: bool = True) -> Iterator[str]:
     """A transaction that lets go of its locks before it is on disk, and returns when it is.
 
     Whoever waits for the account need not wait for the disk as well, so that one account takes thousands of movements
     a second. They cannot overtake: the log is written in order, so what builds on this is never on disk without it.
-    Inside another transaction it is part of that one.
+    Inside another transaction it is part of that one. `opened=False`: the caller sends what it yields before its first
+    statement, with the value `actor`.
     """
     if connection.in_atomic_block:
         with atomic():
-            yield
+            yield ""
         return
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('scrm.actor', %s, true), set_config('synchronous_commit', 'off', true)",
-                [current_actor().ref],
-            )
-        yield
-    with connection.cursor() as cursor:
-        # The fourth argument: everything up to here is written out.
-        cursor.execute("SELECT pg_logical_emit_message(false, 'scrm', '', true)")
+        if opened:
+            with connection.cursor() as cursor:
+                cursor.execute(_OPENING, {"actor": current_actor().ref})
+        yield f"{_OPENING}; "
+        if not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                # Django's own commit then finds nothing to do.
+                cursor.execute(_CLOSING)
 
 
 @contextmanager

@@ -80,11 +80,11 @@ def hold(member_ids: Collection[int], *, wait: bool = True) -> list[int]:
 def hold_touched(facts: Facts) -> None:
     """Hold the members of a landed batch who are not held by having been written."""
     touched = {topic: facts.touched(topic) for topic in facts.topics}
-    # An intake of events or orders holds those already: it has written their summaries.
+    # An intake of events or orders holds those already, as it has written their summaries; the ledger's functions do.
     held = {
         member_id
         for topic, member_ids in touched.items()
-        if topic == "order" or topic.startswith("event:")
+        if topic == "order" or topic.startswith(("event:", "points:"))
         for member_id in member_ids
     }
     rest = {member_id for member_ids in touched.values() for member_id in member_ids}

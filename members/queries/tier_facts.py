@@ -19,7 +19,7 @@ GROWTH = "growth"
 _FACTS = {
     "growth": """
         SELECT l.member_id, l.earned_at, l.remaining, l.activates_at, l.expires_at FROM members_pointslot l
-        WHERE l.member_id = ANY(%(ids)s) AND l.currency_id = %(currency)s AND l.remaining > 0
+        WHERE l.member_id = ANY(%(ids)s) AND l.currency_id = %(currency)s AND l.open
         UNION ALL
         SELECT l.member_id, l.earned_at, a.taken, l.activates_at, e.occurred_at
         FROM members_pointsallocation a
@@ -44,7 +44,7 @@ _FACTS = {
 _SUMS = {
     "growth": """
         (SELECT COALESCE(sum(l.remaining), 0)::bigint FROM members_pointslot l
-         WHERE l.member_id = {member} AND l.currency_id = {currency} AND l.remaining > 0
+         WHERE l.member_id = {member} AND l.currency_id = {currency} AND l.open
            AND l.earned_at >= {start} AND l.earned_at < {end} AND l.activates_at < {end}
            AND (l.expires_at IS NULL OR l.expires_at >= {end}))
     """,
@@ -64,7 +64,7 @@ _SUMS = {
 _AT_MOST = {
     "growth": """
         SELECT l.member_id, sum(l.remaining)::bigint AS value FROM members_pointslot l
-        WHERE l.member_id >= %(low)s AND l.member_id < %(high)s AND l.currency_id = %(currency)s AND l.remaining > 0
+        WHERE l.member_id >= %(low)s AND l.member_id < %(high)s AND l.currency_id = %(currency)s AND l.open
           AND l.earned_at >= %(start)s AND (l.expires_at IS NULL OR l.expires_at >= %(start)s)
         GROUP BY l.member_id
     """,

@@ -211,7 +211,7 @@ def _value_turns(_leaf: Leaf, context: Context) -> Sql | None:
                 "(SELECT min(CASE WHEN GREATEST(l.earned_at, l.activates_at) > {}"
                 " THEN GREATEST(l.earned_at, l.activates_at) ELSE l.expires_at END) FROM members_pointslot l"
                 " JOIN members_pointscurrency c ON c.id = l.currency_id AND c.key = 'growth'"
-                " WHERE l.member_id = m.id AND l.remaining > 0"
+                " WHERE l.member_id = m.id AND l.open"
                 " AND (GREATEST(l.earned_at, l.activates_at) > {} OR l.expires_at > {}))",
                 at,
                 at,

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from scrm.common import statements
 
@@ -61,8 +62,18 @@ class Gate(Generic[K]):
 def enter(*, now: datetime, by_index: bool = False) -> Signatures:
     """Pass all gates, in the order of their names, for the rest of the transaction.
 
-    `by_index`: what follows is about few rows each and is to be planned for that (`statements.BY_INDEX`). In one round
-    trip but two statements, so that the second sees what was changed while the first waited.
+    `by_index`: what follows is about few rows each and is to be planned for that (`statements.BY_INDEX`).
+    """
+    text, values = entering(now=now, by_index=by_index)
+    with statements.forgetting(), connection.cursor() as cursor:
+        cursor.execute(text, values)
+        return entered(cursor)
+
+
+def entering(*, now: datetime, by_index: bool = False) -> tuple[str, dict[str, Any]]:
+    """The statements of `enter`, to be sent behind others in one round trip, and their values. Inside a transaction.
+
+    Two, so that the second sees what was changed while the first waited.
     """
     names = sorted(_gates)
     first = [f"pg_advisory_xact_lock_shared(hashtext('{name}'))" for name in names]
@@ -71,11 +82,14 @@ def enter(*, now: datetime, by_index: bool = False) -> Signatures:
     passed, _ = statements.prepared(f"SELECT {', '.join(first)}", {})
     signatures = ", ".join(f"({_gates[name].signature})" for name in names)
     signed, values = statements.prepared(f"SELECT {signatures}", {"now": now})
-    with statements.forgetting(), connection.cursor() as cursor:
-        cursor.execute(f"{passed}; {signed}", values)
-        cursor.nextset()
-        found = cursor.fetchone()
-    return {name: signature or "" for name, signature in zip(names, found or (), strict=True)}
+    return f"{passed}; {signed}", values
+
+
+def entered(cursor: CursorWrapper) -> Signatures:
+    """What `entering` answered: the cursor is at the first of its results."""
+    cursor.nextset()
+    found = cursor.fetchone()
+    return {name: signature or "" for name, signature in zip(sorted(_gates), found or (), strict=True)}
 
 
 def forget(**_: Any) -> None:

@@ -72,17 +72,18 @@ def install(
         _hold[:] = [hold]
 
 
-def run(facts: Facts) -> None:
+def run(facts: Facts, signatures: Signatures | None = None) -> None:
     """Call every reaction in order, each with the rules that count; an exception rolls the whole batch back.
 
     The members are held before the gates are passed: who is inside waits for no member whom somebody holds that waits
-    outside.
+    outside. `signatures`: the members are held and the gates were passed already.
     """
     if not facts.member_ids:
         return
-    for hold in _hold:
-        hold(facts)
-    signatures = gates.enter(now=facts.now, by_index=True)
+    if signatures is None:
+        for hold in _hold:
+            hold(facts)
+        signatures = gates.enter(now=facts.now, by_index=True)
     for reaction in _reactions:
         reaction(facts, signatures)
 

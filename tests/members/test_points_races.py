@@ -226,7 +226,11 @@ def test_nothing_is_acknowledged_before_it_is_on_disk(ann: Member) -> None:
     with CaptureQueriesContext(connection) as queries:
         points.earn(member_id=ann.pk, amount=1, reference="a", now=NOW)
     said = [query["sql"] for query in queries]
-    assert said.index("COMMIT") < said.index("SELECT pg_logical_emit_message(false, 'scrm', '', true)") == len(said) - 1
+    assert "COMMIT; SELECT pg_logical_emit_message(false, 'scrm', '', true)" in said
+    assert [one for one in said if "COMMIT" in one] == [
+        "COMMIT; SELECT pg_logical_emit_message(false, 'scrm', '', true)",
+        "COMMIT",  # Django's own, which finds nothing to do
+    ]
     assert any("set_config('synchronous_commit', 'off', true)" in one for one in said)
     with CaptureQueriesContext(connection) as queries, transaction.atomic():
         points.earn(member_id=ann.pk, amount=1, reference="b", now=NOW)
