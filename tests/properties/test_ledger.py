@@ -244,11 +244,23 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.moves)
     @rule(data=st.data())
     def undo(self, data: st.DataObject) -> None:
-        number = data.draw(st.integers(0, len(self.moves) - 1))
+        self._undo(data.draw(st.integers(0, len(self.moves) - 1)))
+
+    def _undo(self, number: int) -> None:
         self.both(
             lambda: points_moves.undo(move_id=self.moves[number], now=self.now),
             lambda model: model.undo(number=number, now=self.now),
         )
+
+    @rule(repaid=st.sampled_from([0, 0, 3, 12]))
+    def carry_arrears_there_and_back(self, repaid: int) -> None:
+        """Somebody in arrears is moved, a part of them may be repaid, and the move is undone."""
+        self.fall_into_arrears(0, "")
+        self.move((0, 1))
+        if repaid:
+            self._earn(1, None, False, currency="points", amount=repaid, reference="", source="order:2")
+        if self.moves:
+            self._undo(len(self.moves) - 1)
 
     def teardown(self) -> None:
         if not hasattr(self, "history"):
