@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 
 from members.enums import Channel, ConsentState, MemberStatus, Purpose
@@ -91,6 +92,7 @@ def visible(actor: Actor) -> Plan:
             return Having("profile", "", "owner", _is(actor.staff_id or -1))
 
 
+@functools.cache
 def reachable(channel: Channel, purpose: Purpose) -> Plan:
     """Members with an address on the channel who allow the purpose; the same as `consents.reachable_sql`."""
     kind = ADDRESS_KINDS.get(channel)

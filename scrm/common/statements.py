@@ -38,7 +38,8 @@ BY_INDEX = ", ".join(
 def prepared(text: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """`EXECUTE …` for a text with named placeholders, prepared if it is not yet; and its values.
 
-    Values are instants, or texts that the statement casts. Inside a transaction.
+    Values are instants, or texts that the statement casts. Inside a transaction, so that a pool of connections does not
+    run it elsewhere.
     """
     name = _name(text)
     connection.ensure_connection()
@@ -69,6 +70,16 @@ def fetch(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return rows
 
 
+def read(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """`fetch` for a statement that only reads: also outside a transaction."""
+    try:
+        return fetch(text, values)
+    except DatabaseError as error:
+        if connection.in_atomic_block or not _taken_away(error):
+            raise
+        return fetch(text, values)
+
+
 def run_safely(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement behind a savepoint of its own, in one round trip. What it raises undoes it alone."""
     with connection.cursor() as cursor:
@@ -89,6 +100,10 @@ def forgetting() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        if isinstance(error.__cause__, psycopg.errors.InvalidSqlStatementName):
+        if _taken_away(error):
             _names.pop(connection.connection, None)
         raise
+
+
+def _taken_away(error: DatabaseError) -> bool:
+    return isinstance(error.__cause__, psycopg.errors.InvalidSqlStatementName)
