@@ -6,6 +6,7 @@ Every answer is exact and equals that of the compiled SQL over the rows. It come
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ from members.queries import indexes as member_indexes
 from scrm.common import conditions
 from scrm.common.access import Actor
 from scrm.common.bitmaps import selection
-from scrm.common.bitmaps.plans import Plan, plan
+from scrm.common.bitmaps.plans import Plan, Stored, plan, stored_parts
 from scrm.common.bitmaps.selection import Selection
 from scrm.common.bitmaps.solving import Unready, matching
 from scrm.common.conditions import Context, Leaf, Node, Sql, bind, compose, join
@@ -94,7 +95,7 @@ def count(condition: Condition, *, as_of: datetime, actor: Actor | None = None, 
 def preview(condition: Condition, *, actor: Actor, as_of: datetime, stack: tuple[Any, ...] = ()) -> Preview:
     """Count, reach per channel and the five newest members of an audience, within what the actor sees."""
     try:
-        found = _select([condition], actor, as_of, stack, beside=[_reach(channel) for channel in REACH_CHANNELS])
+        found = _select([condition], actor, as_of, stack, beside=_reach_parts())
     except Unready:
         return preview_sql(condition, actor=actor, as_of=as_of, stack=stack)
     members = found.sets[0]
@@ -209,13 +210,18 @@ def _reach(channel: Channel) -> Plan:
     return member_indexes.reachable(channel, Purpose.MARKETING)
 
 
+@functools.cache
+def _reach_parts() -> list[Stored]:
+    return [part for channel in REACH_CHANNELS for part in stored_parts(_reach(channel))]
+
+
 def _select(
     audiences: Sequence[Condition],
     actor: Actor | None,
     as_of: datetime,
     stack: tuple[Any, ...],
     *,
-    beside: Iterable[Plan] = (),
+    beside: Iterable[Stored] = (),
 ) -> Selection:
     plans = [plan(node_of(one), as_of=as_of, stack=stack) for one in audiences]
     return selection.select(_scope(actor), plans, beside=beside)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyroaring import BitMap
 
 from scrm.common.bitmaps import cache, solving
-from scrm.common.bitmaps.plans import Plan, stored_parts
+from scrm.common.bitmaps.plans import Plan, Stored, stored_parts
 from scrm.common.bitmaps.solving import Unready, View
 
 _TRIES = 3
@@ -27,12 +27,12 @@ class Selection:
     view: View
 
 
-def select(scope: Sequence[Plan], plans: Sequence[Plan], *, beside: Iterable[Plan] = ()) -> Selection:
+def select(scope: Sequence[Plan], plans: Sequence[Plan], *, beside: Iterable[Stored] = ()) -> Selection:
     """Answer `plans` among the members that are in all of `scope`. Raises `Unready` when bitmaps cannot answer.
 
-    `beside` are plans that the caller will ask the view for, so that it is of the same instant.
+    `beside` are parts of plans that the caller will ask the view for, so that it is of the same instant.
     """
-    parts = [part for plan in (*scope, *plans, *beside) for part in stored_parts(plan)]
+    parts = [*beside, *(part for plan in (*scope, *plans) for part in stored_parts(plan))]
     for _ in range(_TRIES):
         view = solving.open_view(parts)
         try:
