@@ -105,7 +105,9 @@ class Migration(migrations.Migration):
             "pointslot",
             "open",
             models.GeneratedField(
-                expression=models.Q(("remaining__gt", 0)), output_field=models.BooleanField(), db_persist=True
+                expression=models.ExpressionWrapper(models.Q(("remaining__gt", 0)), output_field=models.BooleanField()),
+                output_field=models.BooleanField(),
+                db_persist=True,
             ),
         ),
         migrations.RemoveIndex("pointslot", "points_lot_open"),

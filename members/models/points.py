@@ -205,7 +205,9 @@ class PointsLot(models.Model):
     expires_at = models.DateTimeField(null=True)
     source = models.CharField(max_length=80, blank=True, db_default="")
     open = models.GeneratedField(
-        expression=models.Q(remaining__gt=0), output_field=models.BooleanField(), db_persist=True
+        expression=models.ExpressionWrapper(models.Q(remaining__gt=0), output_field=models.BooleanField()),
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
 
     class Meta:

@@ -116,7 +116,7 @@ def test_a_batch_that_did_not_know_of_the_watch_is_seen_by_its_evaluation() -> N
 def test_a_crash_before_the_commit_leaves_neither_fact_nor_tag(monkeypatch: pytest.MonkeyPatch) -> None:
     rule, ann = make_rule(did("page", 1, days=7), make_tag("来过")), make_member()
 
-    def crash(_facts: object) -> None:
+    def crash(_facts: object, _signatures: object) -> None:
         assert tags_of(ann) == {"来过"}  # written, not committed
         raise KeyboardInterrupt
 
