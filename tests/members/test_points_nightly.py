@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from members.models import Event, Member, PointsCohort, PointsExpiry, PointsLiability
+from members import tasks
+from members.models import (
+    Event,
+    Member,
+    PointsAccount,
+    PointsCohort,
+    PointsEntry,
+    PointsExpiry,
+    PointsLiability,
+)
 from members.operations import currencies, points, points_due, points_liability, points_warnings
 from members.operations.currencies import Content
 from members.queries import points_liability as board
 from members.queries import timeline
-from scrm.common import conditions
+from scrm.common import clock, conditions
 from scrm.common.access import SYSTEM
 from tests.factories import NOW, make_member
 
@@ -199,3 +209,13 @@ def test_movements_are_on_the_timeline_without_being_copied() -> None:
         if cursor is None:
             break
     assert pages == ["post", "earn"]
+
+
+def test_a_tick_goes_on_until_everything_that_is_due_is_booked(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [make_member() for _ in range(5)]
+    for number, member in enumerate(members):
+        earn(member, 100, f"e{number}", now=NOW - 2 * DAY, expires_at=NOW - DAY)
+    monkeypatch.setattr(points_due, "book_due", functools.partial(points_due.book_due, limit=2))
+    tasks.book_due_points()
+    assert not PointsAccount.objects.filter(due_at__lte=clock.now()).exists()
+    assert PointsEntry.objects.filter(member__in=members, kind="expire").count() == 5
