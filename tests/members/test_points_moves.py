@@ -205,6 +205,20 @@ def test_holds_that_ended_meanwhile_stay_ended_and_what_became_available_stays_s
     assert set(PointsHold.objects.values_list("member_id", "state")) == {(ann.pk, "moved"), (ben.pk, "timed_out")}
 
 
+def test_undoing_a_move_leaves_holds_of_others_alone() -> None:
+    """A hold that went there and came back leaves its reference there; undoing a move from there does not take it."""
+    ann, ben = make_member(), make_member()
+    earn(ann, 10, "e")
+    points.hold(member_id=ann.pk, amount=4, reference="h", now=NOW)
+    points_moves.undo(move_id=move(ann, ben), now=NOW)
+    assert code_of(lambda: move(ann, ben)) == "same_hold"
+    points_moves.undo(move_id=move(ben, ann), now=NOW)
+    assert (balances(ann), balances(ben)) == ((0, 6, 4), (0, 0, 0))
+    states = dict(PointsHold.objects.filter(reference="h").values_list("member_id", "state"))
+    assert states == {ann.pk: "open", ben.pk: "moved"}
+    assert points.post(member_id=ann.pk, reference="h", amount=4, now=NOW).available == 6
+
+
 def test_moves_are_refused_with_reasons() -> None:
     ann, ben, eve = make_member(), make_member(), make_member()
     for one in (ann, ben):
