@@ -11,6 +11,7 @@ from django.utils.translation import pgettext
 from members.enums import ClaimState
 from members.models import Benefit, BenefitCode, BenefitStore, MemberBenefit
 from members.operations import benefit_rows, summaries
+from members.rules.benefits import OWED
 from scrm.common import display
 from scrm.common.errors import Conflict, Invalid, NotFound
 from scrm.common.transactions import atomic, current_actor
@@ -24,7 +25,7 @@ def redeem(
     """Use a claim. Answers it, and whether it had been used under this reference before: then nothing happens.
 
     Raises `NotFound` (`unknown_claim`), `Invalid` (`bad_reference`), `Conflict`: `already_redeemed` (with `at` and
-    `store`), `expired` (with `at`), `voided`, `returned`, `wrong_store`, `reference_reused`.
+    `store`), `expired` (with `at`), `voided`, `returned`, `no_code_yet`, `wrong_store`, `reference_reused`.
     """
     if not 1 <= len(reference) <= benefit_rows.LONGEST_REFERENCE or not reference.isprintable():
         raise Invalid(
@@ -36,6 +37,8 @@ def redeem(
         if claim.state == ClaimState.REDEEMED and claim.use_reference == reference:
             return claim, True
         refuse_unusable(claim, now)
+        if claim.period == OWED:
+            raise Conflict(_("Its code is still to come."), code="no_code_yet")
         check_store(claim.benefit, store_id)
         check_use_reference(member_id, reference)
         actor = current_actor()
@@ -87,7 +90,8 @@ def void(*, member_id: int, claim_id: UUID | str, reason: str = "", now: datetim
         _close(claim, ClaimState.VOIDED, reason, now)
         if claim.partner_code_id is not None:
             BenefitCode.objects.filter(pk=claim.partner_code_id).update(state="withdrawn")
-        benefit_rows.note(claim.benefit, "benefit.voided", [(member_id, claim.pk)], now=now)
+        if claim.period != OWED:  # that it had been promised was never told
+            benefit_rows.note(claim.benefit, "benefit.voided", [(member_id, claim.pk)], now=now)
         return claim
 
 
