@@ -73,7 +73,8 @@ def test_who_gets_nothing_waits_and_gets_the_next_codes_first(coffee: Benefit) -
     assert (claim.period, claim.ordinal, claim.claimed_at) == ("given", 1, LATER)
     assert (claim.source, claim.reference, claim.given_for) == ("reward", "task:1:1#0.1", "task:1:1")
     assert claim.expires_at == clock.day_end(date(2026, 11, 25))
-    code = BenefitCode.objects.get(pk=claim.partner_code_id)
+    code = BenefitCode.objects.get(claim_id=claim.pk)
+    assert code.pk == claim.partner_code_id
     assert (code.state, code.member_id, code.claim_id) == ("given", ben.pk, claim.pk)
     told = Event.objects.filter(type__key="benefit.claimed").order_by("occurred_at", "pk")
     assert list(told.values_list("member_id", flat=True)) == [ann.pk, ben.pk]
