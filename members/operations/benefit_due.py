@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import date, datetime, timedelta
 
 from django.db import connection
@@ -18,9 +17,8 @@ from scrm.common import clock, conditions
 from scrm.common.errors import DomainError
 from scrm.common.transactions import atomic
 
-logger = logging.getLogger(__name__)
-
 _LOW = gettext_noop("“%(name)s” has %(count)s codes left")
+_BROKEN = gettext_noop("“%(name)s” is given to nobody: its condition cannot be read any more")
 
 
 def lapse(*, now: datetime, limit: int = 5_000) -> int:
@@ -80,9 +78,11 @@ def give_birthday_gifts(
         today, window = clock.shop_date(now), str(benefit.parameters["window"])
         try:
             found = _candidates(benefit, window, today, after, limit, now)
-        except DomainError as error:
+        except DomainError:
             # Its condition names something that is gone: nobody is entitled, as the pages say, until it is mended.
-            logger.warning("birthday gift %s is not given: %s", benefit.key, error)
+            benefit_notices.once_a_day(
+                message=_BROKEN, values={"name": benefit.name}, url=f"/benefits/{benefit.pk}/#who", now=now
+            )
             return 0, None
         if not found:
             return 0, None
