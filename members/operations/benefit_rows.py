@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from members.enums import BenefitKind, ClaimState
 from members.models import Benefit, MemberBenefit
@@ -15,11 +16,13 @@ from members.operations import columns, timeline
 from members.rules import benefit_codes
 from members.rules.benefits import OWED, Span
 from scrm.common import clock, reactions
+from scrm.common.errors import Invalid
 from scrm.common.reactions import Facts
 from scrm.common.transactions import current_actor
 
 TOPIC = "benefit"
 LONGEST_REFERENCE = 120
+LONGEST_REASON = 200
 
 
 class NewClaim(NamedTuple):
@@ -44,6 +47,21 @@ class Written(NamedTuple):
 class PartnerCode(NamedTuple):
     pk: int
     expires_at: datetime | None
+
+
+def check_reference(reference: str, longest: int = LONGEST_REFERENCE) -> None:
+    """Raise `Invalid` (`bad_reference`) for what cannot name a claim or a use."""
+    if not 1 <= len(reference) <= longest or not reference.isprintable():
+        raise Invalid(
+            _("A reference is 1 to %(count)s printable characters.") % {"count": longest},
+            code="bad_reference", field="reference",
+        )  # fmt: skip
+
+
+def check_reason(reason: str) -> None:
+    """Raise `Invalid` (`bad_reason`)."""
+    if len(reason) > LONGEST_REASON or "\x00" in reason:
+        raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")
 
 
 def insert(

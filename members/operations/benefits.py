@@ -24,10 +24,9 @@ from members.queries import benefit_words
 from members.queries import benefits as queries
 from members.queries.benefits import Entitlement
 from members.rules.benefits import GIVEN, Span
-from scrm.common.errors import Conflict, Invalid, NotFound
+from scrm.common.errors import Conflict, NotFound
 from scrm.common.transactions import atomic
 
-LONGEST_REASON = 200
 _USE = "use:"  # how the reference of what is used without a claim begins
 
 
@@ -46,7 +45,7 @@ def claim(*, member_id: int, benefit_key: str, reference: str, now: datetime) ->
     `not_claimable`, `not_active`, `not_entitled`, `condition_broken`, `no_birthday`, `not_birthday`,
     `quota_reached` (with `quota`, `used`, `renews_at`), `out_of_codes`.
     """
-    _check(reference)
+    benefit_rows.check_reference(reference)
     with atomic():
         _hold(member_id)
         benefit = queries.by_key(benefit_key)
@@ -65,7 +64,7 @@ def use(*, member_id: int, benefit_key: str, reference: str, store_id: int | Non
 
     Raises as `claim` does, and `Conflict` (`claim_needed`, `wrong_store`).
     """
-    _check(reference, longest=LONGEST_REFERENCE - len(_USE))
+    benefit_rows.check_reference(reference, longest=LONGEST_REFERENCE - len(_USE))
     with atomic():
         _hold(member_id)
         benefit = queries.by_key(benefit_key)
@@ -134,9 +133,8 @@ def issue_many(
     outcome says.
     """
     for _member_id, reference in items:
-        _check(reference)
-    if len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")
+        benefit_rows.check_reference(reference)
+    benefit_rows.check_reason(reason)
     with atomic():
         benefit = queries.by_key(benefit_key)
         if source != ClaimSource.REWARD:  # what was promised is given, whatever became of the benefit since
@@ -263,11 +261,3 @@ def _claims_by_reference(items: Sequence[tuple[int, str]]) -> list[tuple[tuple[i
             [[member_id for member_id, _ in items], [reference for _, reference in items]],
         )
         return [((member_id, reference), claim_id) for member_id, reference, claim_id in cursor.fetchall()]
-
-
-def _check(reference: str, longest: int = LONGEST_REFERENCE) -> None:
-    if not 1 <= len(reference) <= longest or not reference.isprintable():
-        raise Invalid(
-            _("A reference is 1 to %(count)s printable characters.") % {"count": longest},
-            code="bad_reference", field="reference",
-        )  # fmt: skip

@@ -80,10 +80,7 @@ def copy_chunk(*, tag_id: int, into_id: int, after: int, size: int = CHUNK, now:
         if not members:
             return 0, 0
         # As tagging locks them: of a single-choice group nobody gets two tags by crossing a merge.
-        cursor.execute(
-            "SELECT 1 FROM members_member WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            [members],
-        )
+        _lock_members(members)
         cursor.execute(
             "DELETE FROM tags_membertag WHERE tag_id = %s AND member_id = ANY(%s) AND expires_at <= %s",
             [into_id, members, now],
@@ -172,12 +169,16 @@ def _are_many(tag_id: int) -> bool:
 def _hold_members(tag_id: int) -> None:
     """Hold those who have the tag before anything else: a batch about one of them waits here, not behind a gate."""
     members = list(MemberTag.objects.filter(tag_id=tag_id).values_list("member_id", flat=True))
+    _lock_members(members)
+    summaries.hold(members)
+
+
+def _lock_members(member_ids: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT 1 FROM members_member WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            [members],
+            [member_ids],
         )
-    summaries.hold(members)
 
 
 def _replaced_definition(definition: dict[str, Any], old: int, new: int) -> dict[str, Any]:
