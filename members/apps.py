@@ -7,7 +7,7 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers what the app offers to the condition language and to the palette."""
-        from members.operations import currencies, references  # noqa: PLC0415
+        from members.operations import currencies, references, tag_references  # noqa: F401, PLC0415
 
         # Models exist only now.
         from members.queries import earning_spending, fields, indexes, loyalty_uses, points_fields  # noqa: F401, PLC0415

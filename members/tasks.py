@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from members.operations import (
     benefit_due,
+    benefit_owed,
     benefit_stock,
     earning_backfill,
     earning_trials,
@@ -134,6 +135,11 @@ def lapse_claims(**_: Any) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def tell_of_low_stock(**_: Any) -> None:
     benefit_due.tell_of_low_stock(now=clock.now())
+
+
+@shared_task(queue=Queues.DEFAULT.value)
+def give_owed_benefits(**_: Any) -> None:
+    benefit_owed.sweep(now=clock.now())
 
 
 @shared_task(queue=Queues.DEFAULT.value)

@@ -34,6 +34,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "low-benefit-stock": {"task": "members.tasks.tell_of_low_stock", "schedule": 60.0, "options": {"expires": 60}},
     # Soon after each hour: the first tick of a shop day gives almost all of them.
     "birthday-gifts": {"task": "members.tasks.give_birthday_gifts", "schedule": crontab(minute="2")},
+    # Deliveries of codes give them; this is for members who were busy then.
+    "owed-benefits": {"task": "members.tasks.give_owed_benefits", "schedule": crontab(minute="32")},
     "lapse-tags": {"task": "tags.tasks.lapse_tags", "schedule": 30.0},
     # Ten minutes to the hour, so that the last count of a shop day is close to its end.
     "count-tags": {"task": "tags.tasks.count_tags", "schedule": crontab(minute="50")},

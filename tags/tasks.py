@@ -25,6 +25,7 @@ from tags.operations import (
     watch_runs,
     watches,
 )
+from tags.queries import merged
 
 # At most so many chunks of due answers per tick; the next tick goes on.
 _SWEEPS = 100
@@ -68,7 +69,7 @@ def run_tag_list(_job_id: int, progress: jobs.Progress) -> None:
     lists.run(actor=_actor(progress.job), params=progress.job.params, progress=progress)
 
 
-@jobs.handles(merging.JOB_KIND)
+@jobs.handles(merged.JOB_KIND)
 def run_merge_tags(_job_id: int, progress: jobs.Progress) -> None:
     """Merge a tag that many have."""
     with acting_as(_actor(progress.job)):

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.api.managed import ManagedView
 from members.enums import AttributeType
 from members.models import Attribute
 from members.operations import attributes as operations
 from members.queries import attributes
 from members.rules.attributes import LONGEST_CHOICE, LONGEST_KEY, LONGEST_LABEL, MOST_CHOICES
-from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Permission
-from scrm.common.errors import Forbidden
 
 
 class AttributeSerializer(serializers.ModelSerializer[Attribute]):
@@ -43,15 +41,11 @@ class AttributeListSerializer(serializers.Serializer[Any]):
     items = AttributeSerializer(many=True)
 
 
-class _AttributeView(ApiView):
+class _AttributeView(ManagedView):
     """Everybody who sees members reads them; changing them takes `settings`."""
 
     permission = Permission.MEMBERS_VIEW
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(Permission.SETTINGS):
-            raise Forbidden(_("You may not do this."), code="forbidden")
+    writes = (Permission.SETTINGS,)
 
 
 class AttributeListView(_AttributeView):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date
@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from members.api import benefit_serializers as shapes
+from members.api.managed import ConditionedView, ManagedView
 from members.filtersets import BenefitFilterSet
 from members.models import Benefit
 from members.operations import benefit_catalogue as operations
@@ -21,38 +22,13 @@ from members.operations.benefit_catalogue import Content, RuleIn
 from members.operations.benefit_stock import CodeIn
 from members.queries import benefit_catalogue as queries
 from members.queries import benefit_stock as stock
-from scrm.api import problems
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
 from scrm.common import clock
-from scrm.common.access import DataScope, Permission
-from scrm.common.conditions import BadCondition
+from scrm.common.access import DataScope
 from scrm.common.errors import Forbidden, Invalid
 
 
-class ManagedView(ApiView):
-    """Who may see benefits reads, who may configure them writes; faults of a condition are told at their pointers."""
-
-    permission = Permission.LOYALTY_VIEW
-    write_permission: ClassVar[Permission] = Permission.LOYALTY_MANAGE
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(self.write_permission):
-            raise Forbidden(_("You may not do this."), code="forbidden")
-
-    def handle_exception(self, exc: Exception) -> Response:
-        if not isinstance(exc, BadCondition):
-            return super().handle_exception(exc)
-        errors = [
-            {"field": f"condition{one['path']}", "code": one["code"], "message": one["message"]}
-            for one in exc.detail["errors"]
-        ]
-        body = problems.document(exc.status, str(exc.message), code=exc.code, errors=errors)
-        return Response(body, status=exc.status, content_type=problems.MEDIA_TYPE)
-
-
-class BenefitListView(ManagedView, KeysetListView):
+class BenefitListView(ConditionedView, KeysetListView):
     serializer_class = shapes.BenefitSerializer
     filterset_class = BenefitFilterSet
     order = (("id", False),)
@@ -72,7 +48,7 @@ class BenefitListView(ManagedView, KeysetListView):
         return Response(shapes.BenefitSerializer(queries.get(made.pk)).data, status=201)
 
 
-class BenefitView(ManagedView):
+class BenefitView(ConditionedView):
     @extend_schema(summary="One benefit", responses=shapes.BenefitSerializer)
     def get(self, request: Request, benefit_id: int) -> Response:
         return Response(shapes.BenefitSerializer(queries.get(benefit_id)).data)
@@ -87,8 +63,6 @@ class BenefitView(ManagedView):
 
 
 class BenefitActivateView(ManagedView):
-    permission = Permission.LOYALTY_MANAGE
-
     @extend_schema(summary="Put a benefit into use", request=None, responses=shapes.BenefitSerializer)
     def post(self, request: Request, benefit_id: int) -> Response:
         operations.activate(benefit_id=benefit_id, now=clock.now())
@@ -96,8 +70,6 @@ class BenefitActivateView(ManagedView):
 
 
 class BenefitEndView(ManagedView):
-    permission = Permission.LOYALTY_MANAGE
-
     @extend_schema(summary="Take a benefit out of use", request=None, responses=shapes.BenefitSerializer)
     def post(self, request: Request, benefit_id: int) -> Response:
         """No new claims; what was claimed can be used until it lapses."""

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from members.api.loyalty import ManagedView
+from members.api.managed import ManagedView
 from members.models import CheckInCalendar
 from members.operations import checkin_calendars
 from members.operations import checkins as operations

@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.api.managed import ConditionedView
 from members.enums import EarningTrigger
 from members.models import EarningPeriod, EarningRule, EarningTrial
 from members.operations import earning_backfill, earning_rules, earning_trials
 from members.queries import earning
-from scrm.api import problems
 from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Permission
-from scrm.common.conditions import BadCondition
-from scrm.common.errors import Forbidden
 
 
 class EarningPeriodSerializer(serializers.ModelSerializer[EarningPeriod]):
@@ -129,26 +126,7 @@ class EarnedListSerializer(serializers.Serializer[Any]):
     items = EarnedSerializer(many=True)
 
 
-class _EarningView(ApiView):
-    """Who may see the programme reads its rules; changing them takes `loyalty.manage`."""
-
-    permission = Permission.LOYALTY_VIEW
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(Permission.LOYALTY_MANAGE):
-            raise Forbidden(_("You may not do this."), code="forbidden")
-
-    def handle_exception(self, exc: Exception) -> Response:
-        if not isinstance(exc, BadCondition):
-            return super().handle_exception(exc)
-        errors = [
-            {"field": f"condition{fault['path']}", "code": fault["code"], "message": fault["message"]}
-            for fault in exc.detail["errors"]
-        ]
-        body = problems.document(exc.status, str(exc.message), code=exc.code, errors=errors)
-        return Response(body, status=exc.status, content_type=problems.MEDIA_TYPE)
-
+class _EarningView(ConditionedView):
     def answer(self, rule_id: int, status: int = 200) -> Response:
         return Response(EarningRuleSerializer(earning.get(rule_id)).data, status=status)
 
@@ -187,8 +165,6 @@ class EarningRuleView(_EarningView):
 
 
 class EarningRuleActivateView(_EarningView):
-    permission = Permission.LOYALTY_MANAGE
-
     @extend_schema(
         operation_id="earning_rules_activate", request=EarningActivateIn, responses=EarningRuleSerializer
     )  # fmt: skip
@@ -199,8 +175,6 @@ class EarningRuleActivateView(_EarningView):
 
 
 class EarningRulePauseView(_EarningView):
-    permission = Permission.LOYALTY_MANAGE
-
     @extend_schema(operation_id="earning_rules_pause", request=None, responses=EarningRuleSerializer)
     def post(self, request: Request, rule_id: int) -> Response:
         earning_rules.pause(rule_id=rule_id, now=clock.now())
@@ -208,8 +182,6 @@ class EarningRulePauseView(_EarningView):
 
 
 class EarningRuleEndView(_EarningView):
-    permission = Permission.LOYALTY_MANAGE
-
     @extend_schema(operation_id="earning_rules_end", request=None, responses=EarningRuleSerializer)
     def post(self, request: Request, rule_id: int) -> Response:
         earning_rules.end(rule_id=rule_id, now=clock.now())
@@ -217,8 +189,6 @@ class EarningRuleEndView(_EarningView):
 
 
 class EarningTrialListView(_EarningView):
-    permission = Permission.LOYALTY_MANAGE
-
     @extend_schema(
         operation_id="earning_trials_create", request=EarningTrialIn, responses={202: EarningTrialSerializer}
     )  # fmt: skip

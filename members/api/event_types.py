@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.api.managed import ManagedView
 from members.models import EventType
 from members.operations import event_types as operations
 from members.queries import event_types
 from members.rules.event_types import LONGEST_KEY, LONGEST_NAME
-from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Permission
-from scrm.common.errors import Forbidden
 
 
 class EventTypeSerializer(serializers.ModelSerializer[EventType]):
@@ -57,15 +55,11 @@ class EventTypeListSerializer(serializers.Serializer[Any]):
     items = EventTypeCountedSerializer(many=True)
 
 
-class _EventTypeView(ApiView):
+class _EventTypeView(ManagedView):
     """Everybody who sees members reads them; changing them takes `settings`."""
 
     permission = Permission.MEMBERS_VIEW
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(Permission.SETTINGS):
-            raise Forbidden(_("You may not do this."), code="forbidden")
+    writes = (Permission.SETTINGS,)
 
 
 class EventTypeListView(_EventTypeView):

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.api.managed import ManagedView
 from members.models import Membership, MembershipPlan
 from members.operations import memberships as operations
 from members.operations.tier_schemes import TONES
 from members.queries import memberships, profiles
-from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Permission
-from scrm.common.errors import Forbidden
 
 
 class PlanSerializer(serializers.ModelSerializer[MembershipPlan]):
@@ -77,16 +75,7 @@ class RenewalInSerializer(serializers.Serializer[Any]):
     auto_renew = serializers.BooleanField()
 
 
-class _PlanView(ApiView):
-    permission = Permission.LOYALTY_VIEW
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(Permission.LOYALTY_MANAGE):
-            raise Forbidden(_("You may not do this."), code="forbidden")
-
-
-class PlanListView(_PlanView):
+class PlanListView(ManagedView):
     """The plans of paid memberships."""
 
     @extend_schema(
@@ -105,7 +94,7 @@ class PlanListView(_PlanView):
         return Response(PlanSerializer(made).data, status=201)
 
 
-class PlanView(_PlanView):
+class PlanView(ManagedView):
     """One plan."""
 
     @extend_schema(operation_id="membership_plans_retrieve", responses=PlanSerializer)
@@ -121,16 +110,10 @@ class PlanView(_PlanView):
         return Response(PlanSerializer(changed).data)
 
 
-class _MembershipView(ApiView):
+class _MembershipView(ManagedView):
     """Booking takes `points.write` (systems) or `points.adjust` (people)."""
 
-    permission = Permission.LOYALTY_VIEW
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        may = self.actor.may(Permission.POINTS_WRITE) or self.actor.may(Permission.POINTS_ADJUST)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not may:
-            raise Forbidden(_("You may not do this."), code="forbidden")
+    writes = (Permission.POINTS_WRITE, Permission.POINTS_ADJUST)
 
 
 class MembershipListView(_MembershipView):

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import FileResponse
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from members.api import points_serializers as serializers
+from members.api.managed import ManagedView
 from members.api.points import member_of
 from members.filtersets import AdjustmentFilterSet
 from members.models import PointsAdjustment
@@ -24,7 +24,6 @@ from scrm.api.pagination import KeysetListView
 from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Permission
-from scrm.common.errors import Forbidden
 from scrm.common.transactions import retrying
 
 
@@ -144,18 +143,7 @@ class AdjustmentRejectView(ApiView):
         return Response(serializers.AdjustmentSerializer(adjustment).data)
 
 
-class _CurrencyView(ApiView):
-    """Whoever sees points reads the kinds; changing them takes `loyalty.manage`."""
-
-    permission = Permission.LOYALTY_VIEW
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(Permission.LOYALTY_MANAGE):
-            raise Forbidden(_("You may not do this."), code="forbidden")
-
-
-class CurrencyListView(_CurrencyView):
+class CurrencyListView(ManagedView):
     """The kinds of points."""
 
     @extend_schema(operation_id="points_currencies_list", responses=serializers.CurrencyListSerializer)
@@ -176,7 +164,7 @@ class CurrencyListView(_CurrencyView):
         return Response(serializers.CurrencySerializer(made).data, status=201)
 
 
-class CurrencyView(_CurrencyView):
+class CurrencyView(ManagedView):
     """One kind of points. Its key, and whether it can be spent, never change."""
 
     @extend_schema(operation_id="points_currencies_retrieve", responses=serializers.CurrencySerializer)

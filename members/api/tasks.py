@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from members.api.loyalty import ManagedView
+from members.api.managed import ManagedView
 from members.enums import TaskClaim, TaskKind, TaskMeasure, TaskState, TaskWindow
 from members.models import Task, TaskCompletion, TaskFact
 from members.operations import task_definitions

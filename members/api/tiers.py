@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from members.api.managed import ManagedView
 from members.enums import (
     TierBasis,
     TierDowngrade,
@@ -25,10 +26,9 @@ from members.operations import tier_schemes as schemes
 from members.operations import tiers as operations
 from members.queries import profiles, tier_preview, tier_schemes, tiers
 from members.rules.rewards import dump
-from scrm.api.views import ApiView
 from scrm.common import clock
 from scrm.common.access import Permission
-from scrm.common.errors import Forbidden, Invalid, NotFound
+from scrm.common.errors import Invalid, NotFound
 
 
 class TierSerializer(serializers.ModelSerializer[Tier]):
@@ -104,19 +104,7 @@ def _content(data: dict[str, Any]) -> schemes.Content:
     return schemes.Content(steps=[schemes.StepContent(**step) for step in data["steps"]], **known)
 
 
-class _TierView(ApiView):
-    """Reading takes `loyalty.view`; what a method writes takes what it names in `writes`."""
-
-    permission = Permission.LOYALTY_VIEW
-    writes = Permission.LOYALTY_MANAGE
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and not self.actor.may(self.writes):
-            raise Forbidden(_("You may not do this."), code="forbidden")
-
-
-class LadderView(_TierView):
+class LadderView(ManagedView):
     """The ladder of membership tiers: the version in effect."""
 
     @extend_schema(operation_id="tiers_retrieve", responses=LadderSerializer)
@@ -139,7 +127,7 @@ class LadderView(_TierView):
         return Response(_ladder(made))
 
 
-class LadderVersionsView(_TierView):
+class LadderVersionsView(ManagedView):
     """Every version of the ladder, the newest first."""
 
     @extend_schema(
@@ -166,7 +154,7 @@ class MigrationSerializer(serializers.Serializer[Any]):
     exact = serializers.BooleanField()
 
 
-class LadderPreviewView(_TierView):
+class LadderPreviewView(ManagedView):
     """What a change of the ladder would bring. Writes nothing."""
 
     @extend_schema(operation_id="tiers_preview", request=LadderInSerializer, responses=MigrationSerializer)
@@ -214,10 +202,10 @@ class HandInSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=operations.LONGEST_REASON)
 
 
-class MemberTierView(_TierView):
+class MemberTierView(ManagedView):
     """A member's tier: what it is, until when, what is lacking to the next."""
 
-    writes = Permission.POINTS_ADJUST
+    writes = (Permission.POINTS_ADJUST,)
 
     @extend_schema(operation_id="members_tier_retrieve", responses=StandSerializer)
     def get(self, request: Request, member_id: int) -> Response:
@@ -258,7 +246,7 @@ class HappeningSerializer(serializers.Serializer[Any]):
     version = serializers.IntegerField(allow_null=True)
 
 
-class MemberTierHistoryView(_TierView):
+class MemberTierHistoryView(ManagedView):
     """What was decided about a member's tier, the latest first."""
 
     @extend_schema(
@@ -277,7 +265,7 @@ class ReplaySerializer(serializers.Serializer[Any]):
     moves = HappeningSerializer(many=True)
 
 
-class MemberTierReplayView(_TierView):
+class MemberTierReplayView(ManagedView):
     """The tier that a member had earned at an instant, from the facts as they are known now."""
 
     @extend_schema(

@@ -100,6 +100,17 @@ def change(*, benefit_id: int, content: Content, version: int | None = None, now
         return benefit
 
 
+def restate(*, benefit_id: int, condition: Any, now: datetime) -> None:
+    """Let the condition of a benefit say the same by another name: a tag that it names was merged into another.
+
+    Not checked: what could not be read before is not the concern of whoever merged. Raises `NotFound`.
+    """
+    with atomic():
+        benefit = _locked(benefit_id)
+        benefit.condition, benefit.version, benefit.updated_at = condition, benefit.version + 1, now
+        benefit.save(update_fields=["condition", "version", "updated_at"])
+
+
 def activate(*, benefit_id: int, now: datetime) -> Benefit:
     """Put a benefit into use. Raises `NotFound`, `Conflict` (`no_rules`): nobody would get it."""
     with atomic():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from django.db import connection
@@ -11,19 +9,16 @@ from django.utils.translation import gettext_noop
 
 from members.enums import BenefitKind, BenefitState, ClaimSource, MemberStatus
 from members.models import Benefit
-from members.operations import benefit_rows, summaries
+from members.operations import benefit_notices, benefit_rows, summaries
 from members.operations.benefit_rows import NewClaim
 from members.queries import benefit_stock, benefit_tiers, benefit_words, benefits
 from members.rules import benefits as rules
 from scrm.common import clock, conditions
-from scrm.common.access import DataScope, Role
 from scrm.common.errors import DomainError
-from scrm.common.models import Notification, User
 from scrm.common.transactions import atomic
 
-logger = logging.getLogger(__name__)
-
 _LOW = gettext_noop("“%(name)s” has %(count)s codes left")
+_BROKEN = gettext_noop("“%(name)s” is given to nobody: its condition cannot be read any more")
 
 
 def lapse(*, now: datetime, limit: int = 5_000) -> int:
@@ -83,9 +78,11 @@ def give_birthday_gifts(
         today, window = clock.shop_date(now), str(benefit.parameters["window"])
         try:
             found = _candidates(benefit, window, today, after, limit, now)
-        except DomainError as error:
+        except DomainError:
             # Its condition names something that is gone: nobody is entitled, as the pages say, until it is mended.
-            logger.warning("birthday gift %s is not given: %s", benefit.key, error)
+            benefit_notices.once_a_day(
+                message=_BROKEN, values={"name": benefit.name}, url=f"/benefits/{benefit.pk}/#who", now=now
+            )
             return 0, None
         if not found:
             return 0, None
@@ -152,20 +149,11 @@ def tell_of_low_stock(*, now: datetime) -> list[str]:
         Benefit.objects.filter(pk__in=again).update(low_stock_at=None)
         low = [one for one in watched if one.low_stock_at is None and left[one.pk] < one.low_stock]
         Benefit.objects.filter(pk__in=[one.pk for one in low]).update(low_stock_at=now)
-        _notify(low, left)
+        for one in low:
+            benefit_notices.tell(
+                message=_LOW,
+                values={"name": one.name, "count": left[one.pk]},
+                url=f"/benefits/{one.pk}/",
+                now=now,
+            )
         return [one.key for one in low]
-
-
-def _notify(low: Sequence[Benefit], left: dict[int, int]) -> None:
-    people = User.objects.filter(is_active=True, data_scope=DataScope.ALL, role=Role.ADMIN).values_list("pk", flat=True)
-    Notification.objects.bulk_create(
-        Notification(
-            user_id=user_id,
-            level="warning",
-            message=_LOW,
-            values={"name": one.name, "count": left[one.pk]},
-            url=f"/benefits/{one.pk}/",
-        )
-        for user_id in (people if low else [])
-        for one in low
-    )

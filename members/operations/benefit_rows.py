@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import Max
+from django.utils.translation import gettext as _
 
 from members.enums import BenefitKind, ClaimState
 from members.models import Benefit, MemberBenefit
 from members.operations import columns, timeline
 from members.rules import benefit_codes
-from members.rules.benefits import Span
+from members.rules.benefits import OWED, Span
 from scrm.common import clock, reactions
+from scrm.common.errors import Invalid
 from scrm.common.reactions import Facts
 from scrm.common.transactions import current_actor
 
 TOPIC = "benefit"
 LONGEST_REFERENCE = 120
+LONGEST_REASON = 200
 
 
 class NewClaim(NamedTuple):
@@ -45,23 +49,41 @@ class PartnerCode(NamedTuple):
     expires_at: datetime | None
 
 
+def check_reference(reference: str, longest: int = LONGEST_REFERENCE) -> None:
+    """Raise `Invalid` (`bad_reference`) for what cannot name a claim or a use."""
+    if not 1 <= len(reference) <= longest or not reference.isprintable():
+        raise Invalid(
+            _("A reference is 1 to %(count)s printable characters.") % {"count": longest},
+            code="bad_reference", field="reference",
+        )  # fmt: skip
+
+
+def check_reason(reason: str) -> None:
+    """Raise `Invalid` (`bad_reason`)."""
+    if len(reason) > LONGEST_REASON or "\x00" in reason:
+        raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")
+
+
 def insert(
     *, benefit: Benefit, rows: Sequence[NewClaim], source: str, reason: str = "", now: datetime
 ) -> list[Written]:
     """Write claims of a benefit; answers those that were new. Inside a transaction that holds the members.
 
     Whose quota is used up in between, whose reference is known, and for whom there is no partner's code left, is left
-    out. Claims that are to be used get a code of ours, or one of the partner's.
+    out. Claims that are to be used get a code of ours, or one of the partner's; those that are owed none yet, and
+    nobody is told.
     """
+    owed = any(row.span.key == OWED for row in rows)
     partner_codes: list[PartnerCode] = []
-    if benefit.kind == BenefitKind.PARTNER_CODE:
-        partner_codes = _take(benefit.pk, len(rows), now)
+    if benefit.kind == BenefitKind.PARTNER_CODE and not owed:
+        partner_codes = take(benefit.pk, len(rows), now)
         rows = rows[: len(partner_codes)]
     if not rows:
         return []
-    codes = [None if partner_codes or row.use_reference is not None else benefit_codes.make() for row in rows]
+    own = not owed and not partner_codes
+    codes = [benefit_codes.make() if own and row.use_reference is None else None for row in rows]
     ends = [
-        _earliest([expiry(benefit, row.span, now), partner_codes[place].expires_at if partner_codes else None])
+        None if owed else ending(benefit, row.span, partner_codes[place] if partner_codes else None, now)
         for place, row in enumerate(rows)
     ]
     actor = current_actor()
@@ -118,20 +140,35 @@ def insert(
                 [row[0] for row in made],
             ],
         )
-        if partner_codes:
-            cursor.execute(
-                """
-                UPDATE members_benefitcode c
-                SET state = 'given', given_at = %s, member_id = t.member_id, claim_id = t.claim_id
-                FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[]) AS t (id, member_id, claim_id) WHERE c.id = t.id
-                """,
-                [now, [row[4] for row in made], [row[1] for row in made], [row[0] for row in made]],
-            )
+    if partner_codes:
+        hand_out([(row[4], row[1], row[0]) for row in made], now)
+    written = [Written(claim_id=row[0], member_id=row[1], reference=row[2]) for row in made]
+    if owed:
+        return written
     used = {(row.member_id, row.reference) for row in rows if row.use_reference is not None}
     told = [(row[1], row[0], (row[1], row[2]) in used) for row in made]
     note(benefit, "benefit.claimed", [(member, claim) for member, claim, at_once in told if not at_once], now=now)
     note(benefit, "benefit.redeemed", [(member, claim) for member, claim, at_once in told if at_once], now=now)
-    return [Written(claim_id=row[0], member_id=row[1], reference=row[2]) for row in made]
+    return written
+
+
+def hand_out(codes: Sequence[tuple[int, int, object]], now: datetime) -> None:
+    """Mark codes that were taken as given: (code, member id, claim id)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE members_benefitcode c
+            SET state = 'given', given_at = %s, member_id = t.member_id, claim_id = t.claim_id
+            FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[]) AS t (id, member_id, claim_id) WHERE c.id = t.id
+            """,
+            [now, [code for code, _, _ in codes], [member for _, member, _ in codes], [claim for _, _, claim in codes]],
+        )
+
+
+def last_ordinals(benefit_id: int, member_ids: Collection[int], period: str) -> dict[int, int]:
+    """The last place that each member's claims of a period without a quota take; none: left out."""
+    rows = MemberBenefit.objects.filter(member_id__in=member_ids, benefit_id=benefit_id, period=period)
+    return dict(rows.values_list("member_id").annotate(last=Max("ordinal")))
 
 
 def note(benefit: Benefit, event: str, claims: Sequence[tuple[int, object]], *, now: datetime) -> None:
@@ -162,6 +199,11 @@ def expiry(benefit: Benefit, span: Span, now: datetime) -> datetime | None:
     return _earliest([own, benefit.valid_until])
 
 
+def ending(benefit: Benefit, span: Span, code: PartnerCode | None, now: datetime) -> datetime | None:
+    """When a claim of now lapses, with its code at the latest."""
+    return _earliest([expiry(benefit, span, now), code.expires_at if code is not None else None])
+
+
 def is_over(claim: MemberBenefit, now: datetime) -> bool:
     """Whether a claim that nobody used has lapsed."""
     return claim.state == ClaimState.EXPIRED or (
@@ -173,7 +215,7 @@ def _earliest(ends: Iterable[datetime | None]) -> datetime | None:
     return min((at for at in ends if at is not None), default=None)
 
 
-def _take(benefit_id: int, count: int, now: datetime) -> list[PartnerCode]:
+def take(benefit_id: int, count: int, now: datetime) -> list[PartnerCode]:
     """Up to so many free codes that nobody else is taking, locked: the first to expire first."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from members.enums import BenefitKind, BenefitState, Rejection
 from members.models import Benefit
-from members.operations import columns
+from members.operations import benefit_owed, columns
 from members.operations.imports import ErrorFile
 from members.queries import imports as import_queries
 from members.rules import partner_codes, tables
@@ -53,6 +53,8 @@ class Taken(NamedTuple):
 def add(*, benefit_id: int, codes: Sequence[CodeIn], batch: str, now: datetime) -> list[Taken]:
     """Take codes into the stock of a benefit; answers in their order. `batch` names the delivery.
 
+    Rewards that wait for a code get theirs before anybody else.
+
     Raises `NotFound` (`unknown_benefit`), `Conflict` (`no_stock`, `ended`), `Invalid` (`bad_batch`).
     """
     if not 1 <= len(batch) <= 60 or not batch.isprintable():
@@ -79,6 +81,8 @@ def add(*, benefit_id: int, codes: Sequence[CodeIn], batch: str, now: datetime) 
             if digest in known:
                 why = Rejection.CODE_TWICE if known[digest] == batch else Rejection.KNOWN_CODE
                 answers[place] = Taken("rejected", why.value, "code")
+        if len(known) < len(read):
+            benefit_owed.give(benefit_id=benefit_id, limit=len(read) - len(known), now=now)
         return [answer or Taken("accepted") for answer in answers]
 
 

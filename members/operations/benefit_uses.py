@@ -11,11 +11,10 @@ from django.utils.translation import pgettext
 from members.enums import ClaimState
 from members.models import Benefit, BenefitCode, BenefitStore, MemberBenefit
 from members.operations import benefit_rows, summaries
+from members.rules.benefits import OWED
 from scrm.common import display
-from scrm.common.errors import Conflict, Invalid, NotFound
+from scrm.common.errors import Conflict, NotFound
 from scrm.common.transactions import atomic, current_actor
-
-LONGEST_REASON = 200
 
 
 def redeem(
@@ -24,18 +23,16 @@ def redeem(
     """Use a claim. Answers it, and whether it had been used under this reference before: then nothing happens.
 
     Raises `NotFound` (`unknown_claim`), `Invalid` (`bad_reference`), `Conflict`: `already_redeemed` (with `at` and
-    `store`), `expired` (with `at`), `voided`, `returned`, `wrong_store`, `reference_reused`.
+    `store`), `expired` (with `at`), `voided`, `returned`, `no_code_yet`, `wrong_store`, `reference_reused`.
     """
-    if not 1 <= len(reference) <= benefit_rows.LONGEST_REFERENCE or not reference.isprintable():
-        raise Invalid(
-            _("A reference is 1 to %(count)s printable characters.") % {"count": benefit_rows.LONGEST_REFERENCE},
-            code="bad_reference", field="reference",
-        )  # fmt: skip
+    benefit_rows.check_reference(reference)
     with atomic():
         claim = _held(member_id, claim_id)
         if claim.state == ClaimState.REDEEMED and claim.use_reference == reference:
             return claim, True
         refuse_unusable(claim, now)
+        if claim.period == OWED:
+            raise Conflict(_("Its code is still to come."), code="no_code_yet")
         check_store(claim.benefit, store_id)
         check_use_reference(member_id, reference)
         actor = current_actor()
@@ -53,7 +50,7 @@ def take_back(*, member_id: int, claim_id: UUID | str, reason: str = "", now: da
     A partner's code stays the member's: it has been seen. Raises `NotFound` (`unknown_claim`), `Invalid`
     (`bad_reason`), `Conflict` (`not_redeemed`, `too_late` with `until`).
     """
-    _check_reason(reason)
+    benefit_rows.check_reason(reason)
     with atomic():
         claim = _held(member_id, claim_id)
         if claim.state == ClaimState.RETURNED:
@@ -78,7 +75,7 @@ def void(*, member_id: int, claim_id: UUID | str, reason: str = "", now: datetim
     Raises `NotFound` (`unknown_claim`), `Invalid` (`bad_reason`), `Conflict` (`already_redeemed`, `returned`,
     `expired`).
     """
-    _check_reason(reason)
+    benefit_rows.check_reason(reason)
     with atomic():
         claim = _held(member_id, claim_id)
         if claim.state == ClaimState.VOIDED:
@@ -87,7 +84,8 @@ def void(*, member_id: int, claim_id: UUID | str, reason: str = "", now: datetim
         _close(claim, ClaimState.VOIDED, reason, now)
         if claim.partner_code_id is not None:
             BenefitCode.objects.filter(pk=claim.partner_code_id).update(state="withdrawn")
-        benefit_rows.note(claim.benefit, "benefit.voided", [(member_id, claim.pk)], now=now)
+        if claim.period != OWED:  # that it had been promised was never told
+            benefit_rows.note(claim.benefit, "benefit.voided", [(member_id, claim.pk)], now=now)
         return claim
 
 
@@ -146,8 +144,3 @@ def _held(member_id: int, claim_id: UUID | str) -> MemberBenefit:
 def _close(claim: MemberBenefit, state: ClaimState, reason: str, now: datetime) -> None:
     claim.state, claim.closed_at, claim.closed_reason = state, now, reason.strip()
     claim.save(update_fields=["state", "closed_at", "closed_reason"])
-
-
-def _check_reason(reason: str) -> None:
-    if len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")

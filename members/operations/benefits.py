@@ -18,16 +18,15 @@ from django.utils.translation import gettext as _
 from members.enums import BenefitKind, ClaimSource, ClaimState, MemberStatus
 from members.models import Benefit, Member, MemberBenefit
 from members.models.benefits import FREED
-from members.operations import benefit_rows, benefit_uses, summaries
+from members.operations import benefit_owed, benefit_rows, benefit_uses, summaries
 from members.operations.benefit_rows import LONGEST_REFERENCE, NewClaim
 from members.queries import benefit_words
 from members.queries import benefits as queries
 from members.queries.benefits import Entitlement
 from members.rules.benefits import GIVEN, Span
-from scrm.common.errors import Conflict, Invalid, NotFound
+from scrm.common.errors import Conflict, NotFound
 from scrm.common.transactions import atomic
 
-LONGEST_REASON = 200
 _USE = "use:"  # how the reference of what is used without a claim begins
 
 
@@ -46,7 +45,7 @@ def claim(*, member_id: int, benefit_key: str, reference: str, now: datetime) ->
     `not_claimable`, `not_active`, `not_entitled`, `condition_broken`, `no_birthday`, `not_birthday`,
     `quota_reached` (with `quota`, `used`, `renews_at`), `out_of_codes`.
     """
-    _check(reference)
+    benefit_rows.check_reference(reference)
     with atomic():
         _hold(member_id)
         benefit = queries.by_key(benefit_key)
@@ -65,7 +64,7 @@ def use(*, member_id: int, benefit_key: str, reference: str, store_id: int | Non
 
     Raises as `claim` does, and `Conflict` (`claim_needed`, `wrong_store`).
     """
-    _check(reference, longest=LONGEST_REFERENCE - len(_USE))
+    benefit_rows.check_reference(reference, longest=LONGEST_REFERENCE - len(_USE))
     with atomic():
         _hold(member_id)
         benefit = queries.by_key(benefit_key)
@@ -110,7 +109,7 @@ def issue(
 
 
 class Issued(NamedTuple):
-    """What became of one item of `issue_many`: issued, known, unknown_member or out_of_codes."""
+    """What became of one item of `issue_many`: issued, known, unknown_member, out_of_codes, or owed."""
 
     member_id: int
     reference: str
@@ -129,13 +128,13 @@ def issue_many(
 ) -> list[Issued]:
     """Give claims to many members: (member id, reference). Answers in their order; a few statements for all.
 
-    A reference that is known gives nothing again. `given_for` is what `take_away` goes by. Raises as `issue` does, but
-    for what an item's outcome says.
+    A reference that is known gives nothing again. `given_for` is what `take_away` goes by. A reward for which there is
+    no partner's code is owed until there is one (`benefit_owed`). Raises as `issue` does, but for what an item's
+    outcome says.
     """
     for _member_id, reference in items:
-        _check(reference)
-    if len(reason) > LONGEST_REASON or "\x00" in reason:
-        raise Invalid(_("A reason is at most 200 characters."), code="bad_reason", field="reason")
+        benefit_rows.check_reference(reference)
+    benefit_rows.check_reason(reason)
     with atomic():
         benefit = queries.by_key(benefit_key)
         if source != ClaimSource.REWARD:  # what was promised is given, whatever became of the benefit since
@@ -144,7 +143,7 @@ def issue_many(
         active = set(Member.objects.filter(pk__in=member_ids, status=MemberStatus.ACTIVE).values_list("pk", flat=True))
         summaries.hold(active)
         known = dict(_claims_by_reference(items))
-        ordinals = _last_given(benefit.pk, member_ids)
+        ordinals = benefit_rows.last_ordinals(benefit.pk, member_ids, GIVEN)
         rows = []
         for member_id, reference in dict.fromkeys(items):
             if member_id in active and (member_id, reference) not in known:
@@ -154,6 +153,13 @@ def issue_many(
             (row.member_id, row.reference): row.claim_id
             for row in benefit_rows.insert(benefit=benefit, rows=rows, source=source, reason=reason.strip(), now=now)
         }
+        left = [(row.member_id, row.reference) for row in rows if (row.member_id, row.reference) not in made]
+        owed: set[tuple[int, str]] = set()
+        if left and source == ClaimSource.REWARD and benefit.kind == BenefitKind.PARTNER_CODE:
+            written = benefit_owed.owe(
+                benefit=benefit, items=left, source=source, given_for=given_for, reason=reason.strip(), now=now
+            )
+            owed = {(row.member_id, row.reference) for row in written}
     answers = []
     for item in items:
         if item in made:
@@ -163,6 +169,8 @@ def issue_many(
             answers.append(Issued(*item, outcome, made[item]))
         elif item in known:
             answers.append(Issued(*item, "known", known[item]))
+        elif item in owed:
+            answers.append(Issued(*item, "owed"))
         else:
             answers.append(Issued(*item, "out_of_codes" if item[0] in active else "unknown_member"))
     return answers
@@ -253,16 +261,3 @@ def _claims_by_reference(items: Sequence[tuple[int, str]]) -> list[tuple[tuple[i
             [[member_id for member_id, _ in items], [reference for _, reference in items]],
         )
         return [((member_id, reference), claim_id) for member_id, reference, claim_id in cursor.fetchall()]
-
-
-def _last_given(benefit_id: int, member_ids: Sequence[int]) -> dict[int, int]:
-    rows = MemberBenefit.objects.filter(member_id__in=member_ids, benefit_id=benefit_id, period=GIVEN)
-    return dict(rows.values_list("member_id").annotate(last=Max("ordinal")))
-
-
-def _check(reference: str, longest: int = LONGEST_REFERENCE) -> None:
-    if not 1 <= len(reference) <= longest or not reference.isprintable():
-        raise Invalid(
-            _("A reference is 1 to %(count)s printable characters.") % {"count": longest},
-            code="bad_reference", field="reference",
-        )  # fmt: skip

@@ -34,6 +34,7 @@ from scrm.common.transactions import atomic, current_actor
 
 MOST_RULES = 200
 LONGEST_DEFINITION = 200_000
+LONGEST_NOTE = 200
 # How far back a rule may be applied to orders that are there already.
 OLDEST_START = timedelta(days=3_660)
 
@@ -95,11 +96,17 @@ def revise(
         _check_budget(rule, found)
         if name is not None:
             rule.name = _named(name, rule.pk)
-        rule.version += 1
-        made = _version(rule, definition, note)
-        rule.save(update_fields=["name", "version"])
-        _go_on(rule, made, now)
+        _next(rule, definition, note, now)
         return rule
+
+
+def restate(*, rule_id: int, definition: Any, note: str, now: datetime) -> None:
+    """Let a rule say the same by another name, as its next version: a tag that it names was merged into another.
+
+    Not checked: what could not be read before is not the concern of whoever merged. Inside a transaction that has shut
+    the gate. Raises `NotFound`, `Conflict` (`ended`).
+    """
+    _next(_locked(rule_id), definition, note, now)
 
 
 def activate(
@@ -170,6 +177,14 @@ def _close(rule: EarningRule, now: datetime) -> None:
         period.save(update_fields=["ends_at"])
 
 
+def _next(rule: EarningRule, definition: Any, note: str, now: datetime) -> None:
+    """The rule's next version; it counts from now on where the one before it was to count."""
+    rule.version += 1
+    made = _version(rule, definition, note)
+    rule.save(update_fields=["name", "version"])
+    _go_on(rule, made, now)
+
+
 def _go_on(rule: EarningRule, version: EarningRuleVersion, now: datetime) -> None:
     """Let another version count from now on, until and from when the one before it was to count."""
     period = rule.periods.exclude(ends_at__lte=now).order_by("starts_at").first()
@@ -189,7 +204,7 @@ def _locked(rule_id: int, *, ended: bool = False) -> EarningRule:
 
 
 def _version(rule: EarningRule, definition: Any, note: str) -> EarningRuleVersion:
-    if len(note) > 200 or "\x00" in note:
+    if len(note) > LONGEST_NOTE or "\x00" in note:
         raise Invalid(_("A note is at most 200 characters."), code="bad_text", field="note")
     return EarningRuleVersion.objects.create(
         rule=rule, number=rule.version, definition=definition, note=note, created_by=current_actor().ref

@@ -6,7 +6,6 @@ Everything that one occasion gives carries its `source`, by which it is taken ba
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +21,6 @@ from members.rules import rewards as rules
 from members.rules.rewards import Reward
 from scrm.common.errors import Invalid
 from scrm.common.transactions import atomic
-
-logger = logging.getLogger(__name__)
 
 _WORDS = {
     "not_a_list": lambda: _("Rewards are a list."),
@@ -141,7 +138,9 @@ def _points(gifts: Sequence[Gift]) -> dict[tuple[str, str], list[list[points.Cre
 
 
 def _benefits(gifts: Sequence[Gift], now: datetime) -> None:
-    """Claims of benefits, beside their quotas; each of a quantity under a reference of its own."""
+    """Claims of benefits, beside their quotas; each of a quantity under a reference of its own. For what there is no
+    partner's code left, it is owed.
+    """
     items: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for gift in gifts:
         for place, reward in enumerate(gift.rewards):
@@ -150,13 +149,9 @@ def _benefits(gifts: Sequence[Gift], now: datetime) -> None:
                     (gift.member_id, f"{gift.reference}#{place}.{number}") for number in range(1, reward.quantity + 1)
                 )
     for (key, source, reason), wanted in sorted(items.items()):
-        answers = benefits.issue_many(
+        benefits.issue_many(
             benefit_key=key, items=wanted, reason=reason, source=ClaimSource.REWARD.value, given_for=source, now=now
         )  # fmt: skip
-        missing = sum(answer.outcome == "out_of_codes" for answer in answers)
-        if missing:
-            # Facts land all the same; administrators were told when the stock ran low.
-            logger.warning("%s rewards of benefit %s were not given: there is no code left", missing, key)
 
 
 def _grant(gifts: Sequence[Gift], now: datetime) -> None:

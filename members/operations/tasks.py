@@ -82,6 +82,22 @@ def change(*, task_id: int, version: int, content: Content, now: datetime) -> Ta
         return task
 
 
+def restate(*, task_id: int, who: Any, now: datetime) -> None:
+    """Let a task say by another name for whom it is: a tag that it names was merged into another.
+
+    Also of one that has ended, for facts that come late. Not checked: what could not be read before is not the concern
+    of whoever merged. Raises `NotFound`.
+    """
+    with atomic():
+        task = _locked(task_id)
+        task.who = who
+        task.version += 1
+        task.save(update_fields=["who", "version"])
+        _keep(task, now)
+        if task.state == TaskState.ACTIVE:
+            task_runs.queue(task)
+
+
 def _check_kept(before: Content, values: dict[str, Any]) -> None:
     for name in FIXED:
         if values[name] != getattr(before, name):

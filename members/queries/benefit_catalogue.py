@@ -11,10 +11,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from members.models import Benefit, Partner
+from members.rules.benefits import OWED
 from scrm.common import clock
 from scrm.common.errors import Invalid, NotFound
 
 LONGEST_SETTLEMENT = 366  # days
+# A reward that waits for its code is not claimed yet, and nobody is paid for it.
+_GIVEN = f"period <> '{OWED}'"
 
 
 def every() -> QuerySet[Benefit]:
@@ -55,10 +58,10 @@ def uses(benefit_ids: Sequence[int], *, since: datetime, until: datetime) -> dic
     """Claims, uses and returns of each benefit from `since` to before `until`; by three indexes, for all at once."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT v.id, c.n, r.n, b.n, r.cost - b.cost
             FROM unnest(%(ids)s::bigint[]) AS v (id),
-            LATERAL (SELECT count(*) AS n FROM members_memberbenefit WHERE benefit_id = v.id
+            LATERAL (SELECT count(*) AS n FROM members_memberbenefit WHERE benefit_id = v.id AND {_GIVEN}
                      AND claimed_at >= %(since)s AND claimed_at < %(until)s) c,
             LATERAL (SELECT count(*) AS n, COALESCE(sum(cost), 0)::bigint AS cost FROM members_memberbenefit
                      WHERE benefit_id = v.id AND redeemed_at >= %(since)s AND redeemed_at < %(until)s) r,
@@ -81,7 +84,7 @@ def by_day(benefit_id: int, *, days: int, now: datetime) -> list[tuple[date, int
             cursor.execute(
                 f"""
                 SELECT ({column} AT TIME ZONE %s)::date AS day, count(*) FROM members_memberbenefit
-                WHERE benefit_id = %s AND {column} >= %s AND {column} < %s GROUP BY day
+                WHERE benefit_id = %s AND {_GIVEN} AND {column} >= %s AND {column} < %s GROUP BY day
                 """,  # noqa: S608  # columns of this file
                 [str(clock.shop_zone()), benefit_id, clock.day_start(first), clock.day_end(today)],
             )
@@ -126,20 +129,21 @@ def settlement(partner_id: int, *, first: date, last: date) -> list[Owed]:
         raise Invalid(_("A period of 1 to 366 days is needed."), code="bad_period", field="to")
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT v.id, v.key, v.name, v.settle_on, c.n, c.cost, b.n, b.cost
             FROM (SELECT id, key, name, COALESCE(parameters ->> 'settle_on', 'redeem') AS settle_on
                   FROM members_benefit WHERE partner_id = %(partner)s) v,
             LATERAL (
                 SELECT count(*) AS n, COALESCE(sum(m.cost), 0)::bigint AS cost FROM (
-                    SELECT cost FROM members_memberbenefit WHERE v.settle_on = 'claim' AND benefit_id = v.id
+                    SELECT cost FROM members_memberbenefit
+                    WHERE v.settle_on = 'claim' AND benefit_id = v.id AND {_GIVEN}
                        AND claimed_at >= %(since)s AND claimed_at < %(until)s
                     UNION ALL
                     SELECT cost FROM members_memberbenefit WHERE v.settle_on = 'redeem' AND benefit_id = v.id
                        AND redeemed_at >= %(since)s AND redeemed_at < %(until)s) m) c,
             LATERAL (
                 SELECT count(*) AS n, COALESCE(sum(cost), 0)::bigint AS cost FROM members_memberbenefit
-                WHERE benefit_id = v.id AND closed_at >= %(since)s AND closed_at < %(until)s
+                WHERE benefit_id = v.id AND {_GIVEN} AND closed_at >= %(since)s AND closed_at < %(until)s
                   AND (state = 'returned' OR (state = 'voided' AND v.settle_on = 'claim'))) b
             ORDER BY v.id
             """,

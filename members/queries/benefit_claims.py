@@ -15,6 +15,7 @@ from members.enums import ClaimState, MemberStatus
 from members.models import BenefitClaimCode, BenefitCode, Member, MemberBenefit
 from members.queries import scopes
 from members.rules import benefit_codes
+from members.rules.benefits import OWED
 from scrm.common import encryption
 from scrm.common.access import Actor
 from scrm.common.errors import Invalid, NotFound
@@ -30,7 +31,12 @@ class Shown:
 
     @property
     def label(self) -> str:
-        return str(ClaimState(self.state).label)
+        return _("Waits for its code") if self.waits else str(ClaimState(self.state).label)
+
+    @property
+    def waits(self) -> bool:
+        """A reward for which no partner's code was left."""
+        return self.is_open and self.claim.period == OWED
 
     @property
     def is_open(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from django.utils.translation import gettext_lazy as _
 
 from members.models import Benefit
+from members.rules.benefits import OWED
 from scrm.common.conditions import Aggregate, Choice, Context, Field, FieldType, Leaf, Param, Sql, bind, compose
 from scrm.common.conditions.flips import count_turns, counts_of
 
@@ -17,7 +18,8 @@ _TOPICS = frozenset({"benefit"})
 
 def _rows(context: Context, test: str, column: str) -> Sql:
     """The claims that a leaf looks at: of the benefits it names, with the time of `column` in its window."""
-    tests = [Sql(f"b.member_id = m.id AND {test}")]
+    # A reward that waits for its code is not claimed yet.
+    tests = [Sql(f"b.member_id = m.id AND b.period <> '{OWED}' AND {test}")]
     if "benefit" in context.params:
         tests.append(compose("b.benefit_id = ANY({})", bind(context.params["benefit"])))
     if context.window is not None:

@@ -8,15 +8,21 @@ from datetime import datetime
 
 from django.db import connection
 
+from members.rules.benefits import OWED
+
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Codes of one benefit: free ones can be given, lapsed ones expired before anybody had them."""
+    """Codes of one benefit: free ones can be given, lapsed ones expired before anybody had them.
+
+    `owed`: rewards that wait for one.
+    """
 
     free: int = 0
     given: int = 0
     withdrawn: int = 0
     lapsed: int = 0
+    owed: int = 0
 
     @property
     def all(self) -> int:
@@ -30,10 +36,12 @@ def of(benefit_id: int, *, now: datetime) -> Stock:
             """
             SELECT count(*) FILTER (WHERE state = 'free' AND (expires_at IS NULL OR expires_at > %(now)s)),
                    count(*) FILTER (WHERE state = 'given'), count(*) FILTER (WHERE state = 'withdrawn'),
-                   count(*) FILTER (WHERE state = 'free' AND expires_at <= %(now)s)
+                   count(*) FILTER (WHERE state = 'free' AND expires_at <= %(now)s),
+                   (SELECT count(*) FROM members_memberbenefit
+                    WHERE benefit_id = %(benefit)s AND period = %(owed)s AND state = 'claimed')
             FROM members_benefitcode WHERE benefit_id = %(benefit)s
             """,
-            {"now": now, "benefit": benefit_id},
+            {"now": now, "benefit": benefit_id, "owed": OWED},
         )
         return Stock(*cursor.fetchone())
 

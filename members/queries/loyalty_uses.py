@@ -13,11 +13,12 @@ from django.urls import reverse
 
 from members.enums import BenefitState, EarningState, TaskKind, TaskState
 from members.models import Benefit, EarningRuleVersion, Task
+from members.rules import earning_tags
 from scrm.common import dependents
 from scrm.common.conditions.named import names_field, segments_named, tags_named
 from scrm.common.dependents import Dependent, Thing
 
-# Whether a raw condition names the thing.
+# Whether a raw condition, or the definition of an earning rule, names the thing.
 Names = Callable[[Any], bool]
 
 
@@ -47,7 +48,8 @@ def _using(names: Names, *, multiplying: int = 0, filled_in: str = "") -> list[D
         *(
             Dependent("earning_rule", one.rule.name, reverse("earning_detail", args=[one.rule_id]))
             for one in newest.order_by("rule__name")
-            if names(one.definition.get("condition")) or (multiplying and _multiplies(one.definition, multiplying))
+            if names(one.definition.get("condition"))
+            or (multiplying and earning_tags.multiplies(one.definition, multiplying))
         ),
         *(
             Dependent("benefit", one.name, reverse("benefit_detail", args=[one.pk]))
@@ -60,10 +62,6 @@ def _using(names: Names, *, multiplying: int = 0, filled_in: str = "") -> list[D
             if names(one.who) or (one.kind == TaskKind.PROFILE and filled_in in one.counting["fields"])
         ),
     ]
-
-
-def _multiplies(definition: dict[str, Any], tag_id: int) -> bool:
-    return any(one["kind"] == "tag" and one["value"] == tag_id for one in definition.get("multipliers", ()))
 
 
 dependents.register(Thing.FIELD, using_field)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 GIVEN = "given"  # the period of claims outside of quotas
+OWED = "owed"  # of rewards that wait for a partner's code
 EVER = "ever"
 
 

@@ -150,7 +150,6 @@ def definition_of(values: Mapping[str, Any], data: Any, *, trigger: str) -> dict
     if values["stacking"] == "best":
         said["stacking"]["group"] = values["group"]
     condition = condition_editors.built(values["condition"])
-    # The builder without a row sends an empty group: everybody.
     if condition is not None:
         said["condition"] = condition
     if trigger == "event":

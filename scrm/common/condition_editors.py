@@ -34,6 +34,7 @@ def context(
 def built(text: str) -> Any:
     """The tree that was sent back; None when it has no leaf. Raises `conditions.BadCondition` when it is no JSON."""
     tree = conditions.loads(text) if text.strip() else None
+    # The builder without a row sends an empty group: everybody.
     if isinstance(tree, dict) and all(tree[name] == [] for name in tree if name != "version"):
         return None
     return tree

@@ -7,7 +7,6 @@ transaction, and only then the old assignments go.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,34 +14,27 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from scrm.common import clock, jobs
+from members.operations import summaries
+from scrm.common import clock, dependents, jobs
 from scrm.common.access import Actor
+from scrm.common.conditions.named import replace_tag
+from scrm.common.dependents import Replacement, Thing
 from scrm.common.errors import Conflict, Invalid
 from scrm.common.transactions import atomic
 from tags.enums import Choice
 from tags.models import MemberTag, Tag
 from tags.operations import automatic, catalogue, mirroring, watches
 from tags.queries import tag_dependents
-from tags.rules.naming import replace_tag
+from tags.queries.merged import JOB_KIND, REWRITTEN
 
-JOB_KIND = "merge_tags"
 # So many assignments are moved while the person waits.
 AT_ONCE = 5_000
 CHUNK = 5_000
 
-# Told (old tag, new tag) inside the transaction that rewrites conditions; answers how many were rewritten.
-Rewrite = Callable[[int, int], int]
-_rewriters: list[Rewrite] = []
-
-
-def register_rewriter(rewrite: Rewrite) -> None:
-    """Higher apps that keep conditions of their own rewrite them here."""
-    _rewriters.append(rewrite)
-
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What was done: assignments moved and conditions rewritten; or the job that does it."""
+    """What was done: assignments moved and things rewritten that name the tag; or the job that does it."""
 
     moved: int
     rewritten: int
@@ -56,21 +48,20 @@ def merge(*, tag_id: int, into_id: int, actor: Actor, now: datetime) -> Merged:
     (`same_tag`), `Conflict` (`tag_merged`, `tag_archived`, `model_tag`, `members_with_several`).
     """
     with atomic():
+        if not _are_many(tag_id):
+            _hold_members(tag_id)
+            dependents.hold(Thing.TAG, tag_id)
         # In the order of their ids, as every other merge locks them.
         locked = {pk: catalogue.locked_tag(pk) for pk in sorted({tag_id, into_id})}
         _check(locked[tag_id], locked[into_id])
         _close(locked[tag_id], locked[into_id], now)
-        number = MemberTag.objects.filter(tag_id=tag_id)[: AT_ONCE + 1].count()
-        if number > AT_ONCE:
-            label = _("Merge “%(name)s” into “%(into)s”") % {
-                "name": locked[tag_id].name,
-                "into": locked[into_id].name,
-            }
+        label = _("Merge “%(name)s” into “%(into)s”") % {"name": locked[tag_id].name, "into": locked[into_id].name}
+        if _are_many(tag_id):
             params = {"tag_id": tag_id, "into_id": into_id}
             total = MemberTag.objects.filter(tag_id=tag_id).count()
             return Merged(0, 0, jobs.create(kind=JOB_KIND, label=label, params=params, actor=actor, total=total).pk)
         _last, moved = copy_chunk(tag_id=tag_id, into_id=into_id, after=0, size=AT_ONCE, now=now)
-        rewritten = rewrite(tag_id=tag_id, into_id=into_id, now=now)
+        rewritten = rewrite(tag_id=tag_id, into_id=into_id, why=label, now=now)
         clear_chunk(tag_id=tag_id, size=AT_ONCE)
         return Merged(moved, rewritten)
 
@@ -89,10 +80,7 @@ def copy_chunk(*, tag_id: int, into_id: int, after: int, size: int = CHUNK, now:
         if not members:
             return 0, 0
         # As tagging locks them: of a single-choice group nobody gets two tags by crossing a merge.
-        cursor.execute(
-            "SELECT 1 FROM members_member WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            [members],
-        )
+        _lock_members(members)
         cursor.execute(
             "DELETE FROM tags_membertag WHERE tag_id = %s AND member_id = ANY(%s) AND expires_at <= %s",
             [into_id, members, now],
@@ -116,9 +104,13 @@ def copy_chunk(*, tag_id: int, into_id: int, after: int, size: int = CHUNK, now:
         return members[-1], len(members)
 
 
-def rewrite(*, tag_id: int, into_id: int, now: datetime) -> int:
-    """Let every condition that names the one tag name the other; answers how many changed. Safe to repeat."""
+def rewrite(*, tag_id: int, into_id: int, why: str, now: datetime) -> int:
+    """Let everything that names the one tag name the other; answers how many changed. Safe to repeat.
+
+    Segments and tag rules here, what other apps have by what they registered in `dependents`.
+    """
     with atomic():
+        dependents.hold(Thing.TAG, tag_id)
         number = 0
         for segment in tag_dependents.naming_segments(tag_id):
             segment.condition = replace_tag(segment.condition, old=tag_id, new=into_id)
@@ -136,7 +128,7 @@ def rewrite(*, tag_id: int, into_id: int, now: datetime) -> int:
             condition = replace_tag(rule.watch.condition, old=tag_id, new=into_id)
             watches.change(watch_id=rule.watch_id, condition=condition, now=now)
             number += 1
-        return number + sum(rewrite_others(tag_id, into_id) for rewrite_others in _rewriters)
+        return number + dependents.rewrite(Thing.TAG, Replacement(tag_id, into_id, why, now))
 
 
 def clear_chunk(*, tag_id: int, size: int = CHUNK) -> int:
@@ -162,10 +154,31 @@ def run(*, params: dict[str, Any], progress: jobs.Progress) -> None:
             break
         after, counts = last, {"moved": counts["moved"] + moved}
         progress.report(done=counts["moved"], counts=counts, checkpoint={"after": after, "counts": counts})
-    rewrite(tag_id=tag_id, into_id=into_id, now=clock.now())
+    with atomic():
+        rewrite(tag_id=tag_id, into_id=into_id, why=progress.job.label, now=clock.now())
+        progress.report(checkpoint={"after": after, "counts": counts, REWRITTEN: True})
     while clear_chunk(tag_id=tag_id):
         progress.report()
     progress.finish_with(result_url=f"/tags/{into_id}/")
+
+
+def _are_many(tag_id: int) -> bool:
+    return MemberTag.objects.filter(tag_id=tag_id)[: AT_ONCE + 1].count() > AT_ONCE
+
+
+def _hold_members(tag_id: int) -> None:
+    """Hold those who have the tag before anything else: a batch about one of them waits here, not behind a gate."""
+    members = list(MemberTag.objects.filter(tag_id=tag_id).values_list("member_id", flat=True))
+    _lock_members(members)
+    summaries.hold(members)
+
+
+def _lock_members(member_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM members_member WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [member_ids],
+        )
 
 
 def _replaced_definition(definition: dict[str, Any], old: int, new: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from scrm.common.conditions.flips import decay_turns, earliest
 from scrm.common.conditions.topics import topics_of
 from tags.enums import SegmentKind, TagKind
 from tags.models import Segment, Tag, TagGroup
-from tags.queries import field_uses, segments
+from tags.queries import field_uses, merged, segments
 
 GROUP = _("Tags and segments")
 _TAG = frozenset({"tag"})
@@ -146,8 +146,9 @@ def _segment_topics(leaf: Leaf) -> frozenset[str]:
 
 
 def _tag_choices() -> Sequence[Choice]:
+    meanings = merged.meanings()
     return [
-        Choice(tag.pk, tag.name, tag.group.name)
+        Choice(tag.pk, tag.name, tag.group.name, read_as=meanings.get(tag.pk))
         for tag in Tag.objects.select_related("group").order_by("group__position", "group__name", "name")
     ]
 

@@ -172,7 +172,7 @@ def test_a_profile_that_comes_in_touches_attributes(monkeypatch: pytest.MonkeyPa
     from scrm.common import reactions  # noqa: PLC0415
 
     heard: list[frozenset[str]] = []
-    monkeypatch.setattr(reactions, "_reactions", [lambda facts: heard.append(facts.topics)])
+    monkeypatch.setattr(reactions, "_reactions", [lambda facts, _signatures: heard.append(facts.topics)])
     one = MemberIn(source="shop", identities=[IdentityIn("number", "M1")], attributes={"a": 1})
     intake.land_members(items=[one], now=NOW + timedelta(days=1))
     intake.land_members(items=[one], now=NOW + timedelta(days=1))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from members.models import Member, MemberBenefit
+from members.models import Benefit, Member, MemberBenefit
 from members.operations import benefit_due, benefits
 from members.queries import benefits as queries
+from scrm.common.access import Role
 from scrm.common.errors import Conflict
-from tests.factories import NOW, make_member
+from scrm.common.models import Notification
+from tests.factories import NOW, make_member, make_user
 from tests.members.giving import make_benefit
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +82,15 @@ def test_whoever_claims_it_is_not_given_it_again() -> None:
     with pytest.raises(Conflict) as caught:
         benefits.claim(member_id=born(None).pk, benefit_key="cake", reference="app-1", now=NOW)
     assert caught.value.code == "no_birthday"
+
+
+def test_a_condition_that_breaks_is_told_once_a_day_and_nobody_gets_the_gift() -> None:
+    benefit = cake(condition={"field": "city", "op": "in", "value": ["上海"]})
+    born(date(1990, 11, 21), city="上海")
+    admin = make_user(role=Role.ADMIN)
+    Benefit.objects.filter(pk=benefit.pk).update(condition={"field": "attribute.gone", "op": "set"})
+    for now in (NOW, NOW + timedelta(hours=1), NOW + timedelta(days=1)):
+        assert benefit_due.give_birthday_gifts(benefit_id=benefit.pk, now=now) == (0, None)
+    told = Notification.objects.order_by("created_at").values_list("user_id", "message", "url", "created_at")
+    words, url = "“%(name)s” is given to nobody: its condition cannot be read any more", f"/benefits/{benefit.pk}/#who"
+    assert list(told) == [(admin.pk, words, url, NOW), (admin.pk, words, url, NOW + timedelta(days=1))]

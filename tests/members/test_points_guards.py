@@ -26,7 +26,7 @@ def member() -> Member:
     return member
 
 
-def run(statement: str, **values: object) -> None:
+def run(statement: str, **values: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         cursor.execute(statement, values)

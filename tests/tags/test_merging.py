@@ -12,7 +12,7 @@ from members.models import Event, Member
 from members.queries.scopes import actor_of
 from scrm.common import jobs
 from scrm.common.access import Actor, Role
-from scrm.common.conditions.named import tags_named
+from scrm.common.conditions.named import replace_tag, tags_named
 from scrm.common.errors import Conflict, Invalid, NotFound
 from scrm.common.models import Job
 from scrm.common.models.jobs import JobState
@@ -21,7 +21,6 @@ from tags.models import MemberTag, Segment, Tag, TagGroup
 from tags.operations import catalogue, merging, segments, tagging
 from tags.queries import coverage, tag_dependents
 from tags.queries import segments as audiences
-from tags.rules.naming import replace_tag
 from tests.factories import NOW, client_as, make_member, make_user
 
 pytestmark = pytest.mark.django_db

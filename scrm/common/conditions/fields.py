@@ -27,11 +27,15 @@ Text = str | Promise
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value that an enum or set field can take; `group` gathers choices under a heading."""
+    """One value that an enum or set field can take; `group` gathers choices under a heading.
+
+    `read_as`: the value that took its place. Conditions that name the old one mean that.
+    """
 
     value: str | int
     label: Text
     group: Text = ""
+    read_as: str | int | None = None
 
 
 class ParamKind(StrEnum):

@@ -1,4 +1,4 @@
-"""What a condition names, read from the raw tree, so that one that no longer compiles can be read too."""
+"""What a condition names, read and replaced in the raw tree: also in one that no longer compiles."""
 
 from __future__ import annotations
 
@@ -49,6 +49,25 @@ def tags_named(condition: Any) -> set[int]:
     return found
 
 
+def replace_tag(condition: Any, *, old: int, new: int) -> Any:
+    """The same condition with one tag in the place of another; what names it already is not said twice."""
+    if isinstance(condition, list):
+        return [replace_tag(item, old=old, new=new) for item in condition]
+    if not isinstance(condition, dict):
+        return condition
+    changed = dict(condition)
+    for key in GROUPS:
+        if key in changed:
+            changed[key] = replace_tag(changed[key], old=old, new=new)
+    if is_about_tags(changed):
+        if changed["field"] == "tag" and "value" in changed:
+            changed["value"] = _replaced(changed["value"], old, new)
+        extra = changed.get("with")
+        if isinstance(extra, dict) and "tag" in extra:
+            changed["with"] = {**extra, "tag": _replaced(extra["tag"], old, new)}
+    return changed
+
+
 def is_about_tags(leaf: dict[str, Any]) -> bool:
     """Whether the leaf asks for tags by their ids, or of one what its tagging says."""
     field = leaf.get("field")
@@ -58,3 +77,9 @@ def is_about_tags(leaf: dict[str, Any]) -> bool:
 def _ids(value: Any) -> set[int]:
     values = value if isinstance(value, list) else [value]
     return {one for one in values if isinstance(one, int) and not isinstance(one, bool)}
+
+
+def _replaced(value: Any, old: int, new: int) -> Any:
+    if isinstance(value, list):
+        return list(dict.fromkeys(new if one == old and not isinstance(one, bool) else one for one in value))
+    return new if value == old and not isinstance(value, bool) else value

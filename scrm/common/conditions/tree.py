@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -120,7 +120,7 @@ class _Reader:
     def __init__(self) -> None:
         self.faults: list[dict[str, str]] = []
         self.leaf_count = 0
-        self._choices: dict[Any, set[str | int]] = {}
+        self._choices: dict[str, dict[str | int, str | int]] = {}
 
     def refuse(self, path: str, code: str, message: str) -> None:
         self.faults.append(_fault(path, code, message))
@@ -190,16 +190,18 @@ class _Reader:
             return None
         return Leaf(path, found, op, value, window, params)
 
-    def _allowed(self, found: fields.Field) -> Callable[[], set[str | int]] | None:
+    def _allowed(self, found: fields.Field) -> values.Allowed:
         choices = found.choices
         if choices is None or found.open:
             return None
         return lambda: self._values(found.key, choices)
 
-    def _values(self, key: str, choices: Callable[[], Any]) -> set[str | int]:
+    def _values(self, key: str, choices: Callable[[], Sequence[fields.Choice]]) -> dict[str | int, str | int]:
         # One read of the choices per condition, however many leaves name them.
         if key not in self._choices:
-            self._choices[key] = {choice.value for choice in choices()}
+            self._choices[key] = {
+                choice.value: choice.value if choice.read_as is None else choice.read_as for choice in choices()
+            }
         return self._choices[key]
 
     def _params(self, found: fields.Field, raw: Any) -> dict[str, Any]:
@@ -217,7 +219,7 @@ class _Reader:
         return read
 
     def _param(self, found: fields.Field, param: fields.Param, given: Any) -> Any:
-        allowed: Callable[[], set[str | int]] | None = None
+        allowed: values.Allowed = None
         if param.choices is not None:
             allowed = partial(self._values, f"{found.key}|{param.key}", param.choices)
         match param.kind:
@@ -237,7 +239,7 @@ class _Reader:
             case _:
                 return self._many(param, given, partial(values.read_choice, allowed=allowed))
 
-    def _step(self, param: fields.Param, given: Any, allowed: Callable[[], set[str | int]] | None) -> where.Step:
+    def _step(self, param: fields.Param, given: Any, allowed: values.Allowed) -> where.Step:
         if not isinstance(given, dict) or not set(given) <= {"type", "where"} or not given.get("type"):
             raise ValueError(_("Choose: %(label)s") % {"label": param.label})
         types = self._many(param, given["type"], partial(values.read_choice, allowed=allowed))

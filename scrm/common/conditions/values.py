@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,9 +21,11 @@ MAX_LIST = 1_000
 # The first and last day a condition can name; a century of room on both sides keeps arithmetic in range.
 FIRST_DAY, LAST_DAY = date(1800, 1, 1), date(2200, 12, 31)
 _LARGEST = 2**53
+# The closed choices of a field, each with the value that it is read as: itself, or what took its place.
+Allowed = Callable[[], Mapping[str | int, str | int]] | None
 
 
-def read(field: Field, operator: str, raw: Any, allowed: Callable[[], set[str | int]] | None) -> Any:
+def read(field: Field, operator: str, raw: Any, allowed: Allowed) -> Any:
     """The operand of a leaf. `allowed` gives the closed choices of the field, when there are any."""
     operand = OPERANDS[operator]
     match operand:
@@ -41,7 +43,8 @@ def read(field: Field, operator: str, raw: Any, allowed: Callable[[], set[str | 
                 raise ValueError(_("The first value is larger than the second."))
             return low, high
         case Operand.LIST:
-            return [_one(field.type, item, allowed) for item in _list(raw)]
+            # Two values of which one took the other's place are one.
+            return list(dict.fromkeys(_one(field.type, item, allowed) for item in _list(raw)))
         case Operand.PATTERN:
             return _pattern(raw)
         case Operand.DURATION:
@@ -88,7 +91,7 @@ def read_text(raw: Any) -> str:
     return raw
 
 
-def _one(kind: FieldType, raw: Any, allowed: Callable[[], set[str | int]] | None) -> Any:
+def _one(kind: FieldType, raw: Any, allowed: Allowed) -> Any:
     if raw is None or raw == "":
         raise ValueError(_("Enter a value."))
     match kind:
@@ -105,14 +108,17 @@ def _one(kind: FieldType, raw: Any, allowed: Callable[[], set[str | int]] | None
     return read_choice(raw, allowed)
 
 
-def read_choice(raw: Any, allowed: Callable[[], set[str | int]] | None) -> str | int:
-    """One of the choices, when there are any; else any text or whole number."""
+def read_choice(raw: Any, allowed: Allowed) -> str | int:
+    """One of the choices, when there are any, or what took its place; else any text or whole number."""
     if isinstance(raw, bool) or not isinstance(raw, int | str):
         raise ValueError(_("Not one of the choices."))
     value = read_text(raw) if isinstance(raw, str) else _whole(raw, -_LARGEST, _LARGEST)
-    if allowed is not None and value not in allowed():
+    if allowed is None:
+        return value
+    known = allowed()
+    if value not in known:
         raise ValueError(_("Not one of the choices."))
-    return value
+    return known[value]
 
 
 def _list(raw: Any) -> list[Any]:
