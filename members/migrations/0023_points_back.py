@@ -6,11 +6,11 @@ _HOLDS = """WHERE there.member_id = f.member_id AND there.currency_id = f.curren
 # member may have their own of that reference, open.
 _HOLDS_OF_THIS_MOVE = """WHERE there.member_id = f.member_id AND there.currency_id = f.currency_id AND there.state = 'moved'
           AND EXISTS (
-              SELECT 1 FROM members_pointsallocation x
-              JOIN members_pointsentry e ON e.member_id = x.member_id AND e.currency_id = x.currency_id
-                   AND e.number = x.entry AND e.kind = 'move' AND e.detail ->> 'move' = p_move::text
-              WHERE x.member_id = there.member_id AND x.currency_id = there.currency_id AND x.origin = there.number
-                AND x.origin <> x.entry)
+              SELECT 1 FROM members_pointsallocation gone
+              JOIN members_pointsentry step ON step.member_id = gone.member_id AND step.currency_id = gone.currency_id
+                   AND step.number = gone.entry AND step.kind = 'move' AND step.detail ->> 'move' = p_move::text
+              WHERE gone.member_id = there.member_id AND gone.currency_id = there.currency_id
+                AND gone.origin = there.number AND gone.origin <> gone.entry)
         ORDER BY here.number"""
 
 
