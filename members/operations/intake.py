@@ -10,15 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from members.operations import (
-    identities,
-    landing_members,
-    landing_orders,
-    landing_refunds,
-    references,
-    summaries,
-    timeline,
-)
+from members.operations import identities, landing_members, landing_orders, landing_refunds, references, timeline
 from members.operations.identities import Claim, Resolution
 from members.rules import facts
 from members.rules.identities import Named
@@ -75,7 +67,6 @@ def land_events(*, items: Sequence[EventIn], now: datetime) -> list[Outcome]:
                 outcomes[index] = DUPLICATE
         if not rows:
             return outcomes
-        summaries.hold_before_writing({key[0] for key in rows})
         landed = timeline.insert([row for _, row in rows.values()], now=now)
         for key, (index, _) in rows.items():
             outcomes[index] = ACCEPTED if landed is None or key in landed else DUPLICATE

@@ -39,6 +39,15 @@ _HOLD = f"""
     )::bigint[])
     ORDER BY s.member_id FOR NO KEY UPDATE OF s
 """
+# The same where a ledger was moved: before a statement that writes the summaries, and so holds the others by itself.
+HOLD_MOVED = f"""
+    WITH {holders.MOVED}
+    SELECT s.member_id FROM members_membersummary s WHERE s.member_id = ANY((
+        SELECT CASE WHEN EXISTS (SELECT 1 FROM moved)
+                    THEN %(members)s::bigint[] || ARRAY(SELECT to_member_id FROM moved) ELSE '{{}}' END
+    )::bigint[])
+    ORDER BY s.member_id FOR NO KEY UPDATE OF s
+"""
 _MISSING = """
     INSERT INTO members_membersummary (member_id)
     SELECT m.id FROM members_member m
@@ -51,13 +60,13 @@ def refresh_orders(member_ids: Sequence[int]) -> None:
     """Recompute the order side of these members' summaries. Inside a transaction that has locked the members."""
     if not member_ids:
         return
-    hold_before_writing(member_ids)
-    with connection.cursor() as cursor:
+    holding, values = statements.prepared(HOLD_MOVED, {"members": columns.integers(sorted(set(member_ids)))})
+    with statements.forgetting(), connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO members_membersummary ({_COLUMNS}) "
-            f"{_FROM_ROWS.format(members='unnest(%s::bigint[])')} ORDER BY 1 "
+            f"{holding}; INSERT INTO members_membersummary ({_COLUMNS}) "
+            f"{_FROM_ROWS.format(members='unnest(%(members)s::bigint[])')} ORDER BY 1 "
             f"ON CONFLICT (member_id) DO UPDATE SET {_SET}",
-            [columns.integers(sorted(set(member_ids)))],
+            values,
         )
 
 
@@ -85,14 +94,6 @@ def hold(member_ids: Collection[int], *, wait: bool = True) -> list[int]:
         moved = holders.of(held)
         held = [member_id for member_id in held if moved.get(member_id, member_id) in rows]
     return held
-
-
-def hold_before_writing(member_ids: Collection[int]) -> None:
-    """Before a statement writes the summaries of these members, and so holds them: when the ledger of one was moved,
-    hold all of them in order together with whoever has it.
-    """
-    if holders.of(member_ids):
-        hold(member_ids)
 
 
 def hold_holders(member_ids: Collection[int]) -> dict[int, int]:

@@ -15,7 +15,7 @@ from members.models import Member
 from members.operations import currencies, intake, points_moves, summaries
 from members.queries import points_check
 from tests.factories import make_member
-from tests.members.tasking import balance, buy, order, refund
+from tests.members.tasking import balance, buy, do, order, refund
 from tests.members.test_points_moved_facts import earned, make_rule, move, nov, returned
 from tests.members.test_points_races import interleaved
 
@@ -77,7 +77,11 @@ def land_refunds(ann: Member) -> None:
     intake.land_refunds(items=[returned("R", "A", "20", 11)], now=nov(11))
 
 
-@pytest.mark.parametrize("land", [land_orders, land_refunds])
+def land_events(ann: Member) -> None:
+    do(ann, nov(11), now=nov(11))
+
+
+@pytest.mark.parametrize("land", [land_orders, land_refunds, land_events])
 def test_whoever_has_the_ledger_is_held_before_whoever_comes_later(
     ann: Member, ben: Member, land: Callable[[Member], None]
 ) -> None:
@@ -109,6 +113,27 @@ def test_whoever_has_the_ledger_is_held_before_whoever_comes_later(
     thread.join(timeout=60)
     assert failures == []
     assert balance(ann) == 0
+
+
+def test_a_sweep_passes_over_whom_it_cannot_hold_together(ann: Member, ben: Member) -> None:
+    eve = make_member(name="夏")
+    move(ann, ben)
+    answers: list[list[int]] = []
+
+    def sweep() -> None:
+        try:
+            with transaction.atomic():
+                answers.append(summaries.hold([ann.pk, eve.pk], wait=False))
+        finally:
+            connection.close()
+
+    for busy in ([ben.pk], []):
+        with transaction.atomic():
+            summaries.hold(busy)
+            thread = threading.Thread(target=sweep)
+            thread.start()
+            thread.join(timeout=60)
+    assert answers == [[eve.pk], [ann.pk, eve.pk]]
 
 
 def test_many_batches_at_once_never_end_each_other(ann: Member, ben: Member) -> None:
