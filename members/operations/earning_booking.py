@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from django.db import connection
 
-from members.operations import columns, currencies, earning_budgets, points_many
+from members.operations import columns, currencies, earning_budgets, holders, points_many, summaries
 from members.operations.earning_budgets import Ask
 from members.operations.points import Credit
 from members.operations.points_many import Reversal
@@ -235,37 +235,40 @@ def _asks(stands: Sequence[Stand]) -> list[Ask]:
 
 
 def _book(currency: str, stands: Sequence[Stand], now: datetime) -> int:
-    """Earn or reverse what differs from what is booked. What a policy did not take back is not tried again."""
-    more: dict[tuple[int, str], Stand] = {}
-    back = []
-    credits = []
-    for stand in stands:
-        if stand.points > stand.stood and stand.points > stand.booked:
-            credits.append(
-                Credit(
-                    stand.member_id, stand.points - stand.booked, stand.reference(), stand.source, min(stand.at, now),
-                    {"lines": stand.document()},
-                )
-            )  # fmt: skip
-            more[stand.member_id, credits[-1].reference] = stand
-        elif stand.points < stand.stood and stand.points < stand.booked:
-            back.append(stand)
-    booked = points_many.earn_all(currency=currency, credits=credits, now=now)
+    """Earn or reverse what differs from what is booked. What a policy did not take back is not tried again.
+
+    Of a member whose ledger was moved it is booked in the ledger that has their points now.
+    """
+    more = [stand for stand in stands if stand.points > stand.stood and stand.points > stand.booked]
+    back = [stand for stand in stands if stand.points < stand.stood and stand.points < stand.booked]
+    if not more and not back:
+        return 0
+    moved = summaries.hold_holders({stand.member_id for stand in (*more, *back)})
+    credits: dict[tuple[int, str], tuple[Stand, Credit]] = {}
+    for stand in more:
+        holder = moved.get(stand.member_id, stand.member_id)
+        credit = Credit(
+            holder, stand.points - stand.booked, stand.reference(), stand.source, min(stand.at, now),
+            holders.detail({"lines": stand.document()}, of_member=stand.member_id, holder=holder),
+        )  # fmt: skip
+        credits[holder, credit.reference] = (stand, credit)
+    booked = points_many.earn_all(currency=currency, credits=[credit for _, credit in credits.values()], now=now)
     for key in booked:
-        more[key].booked = more[key].points
-    taken = points_many.reverse_many(
-        currency=currency,
-        reversals=[
-            Reversal(
-                stand.member_id, stand.source, stand.booked - stand.points, stand.reference(),
-                {"lines": stand.document()}, now,
-            )
-            for stand in back
-        ],
-        now=now,
-    )  # fmt: skip
+        stand = credits[key][0]
+        stand.booked = stand.points
+    reversals: dict[tuple[int, str], tuple[Stand, Reversal]] = {}
     for stand in back:
-        stand.booked -= taken[stand.member_id, stand.source]
+        holder = moved.get(stand.member_id, stand.member_id)
+        reversal = Reversal(
+            holder, stand.source, stand.booked - stand.points, stand.reference(),
+            holders.detail({"lines": stand.document()}, of_member=stand.member_id, holder=holder), now,
+        )  # fmt: skip
+        reversals[holder, stand.source] = (stand, reversal)
+    taken = points_many.reverse_many(
+        currency=currency, reversals=[reversal for _, reversal in reversals.values()], now=now
+    )
+    for key, (stand, _) in reversals.items():
+        stand.booked -= taken[key]
     return len(booked) + len(back)
 
 

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from pyroaring import BitMap
 
 from members.models import Member
-from members.operations import columns, currencies
-from members.operations.points_calls import check, refusing, topic
+from members.operations import columns, currencies, holders, summaries
+from members.operations.points_calls import as_json, check, refusing, topic
 from members.rules import points as rules
 from scrm.common import clock, jobs, reactions
 from scrm.common.access import Actor
@@ -74,6 +74,7 @@ def run(*, params: dict[str, Any], progress: Progress) -> None:
     """Grant chunk by chunk, each one transaction; continues after the last chunk that was reported.
 
     Counts how many were `granted`, had been granted before (`known`), and were `skipped` because they are not active.
+    A member whose ledger was moved is granted where it is now; two members of one ledger are granted once.
     """
     kind = currencies.get(params["currency"])
     policy, at = currencies.policy(kind), datetime.fromisoformat(params["occurred_at"])
@@ -98,25 +99,43 @@ def run(*, params: dict[str, Any], progress: Progress) -> None:
 
 
 def _grant(chunk: list[int], currency: str, values: dict[str, Any]) -> tuple[int, int]:
-    """Book one chunk; answers how many were granted, and how many had been before."""
+    """Book one chunk; answers how many were granted, and how many had been before.
+
+    A ledger has a grant once: that of a member whose ledger was moved is booked where it is now, if it is not there.
+    """
     now = clock.now()
     with refusing(), atomic(), connection.cursor() as cursor:
+        summaries.hold(chunk)
+        moved = summaries.hold_holders(chunk)
+        here = set(chunk).difference(moved)
+        there = {holder: member_id for member_id, holder in moved.items() if holder not in here}
         cursor.execute(
-            """
+            f"""
             WITH g AS (SELECT %(members)s::bigint[] AS members, ARRAY[cardinality(%(members)s::bigint[])] AS size)
-            SELECT array_agg(e.earning_member) FILTER (WHERE NOT e.was_known), count(*) FILTER (WHERE e.was_known)
+            SELECT array_agg(e.earning_member) FILTER (WHERE NOT e.was_known),
+                   array_agg(e.earning_member) FILTER (WHERE e.was_known)
             FROM g CROSS JOIN LATERAL points_earn_many(
                 %(currency)s, 'earn', g.members, array_fill(%(amount)s::bigint, g.size),
                 array_fill(%(reference)s::text, g.size), array_fill(%(reference)s::text, g.size),
                 array_fill(%(occurred)s::timestamptz, g.size), array_fill(%(activates)s::timestamptz, g.size),
-                array_fill(%(expires)s::timestamptz, g.size), array_fill(NULL::text, g.size), %(reason)s, %(now)s
+                array_fill(%(expires)s::timestamptz, g.size), {columns.named("details")}, %(reason)s, %(now)s
             ) e
             """,
-            {**values, "members": columns.integers(chunk), "now": now},
+            {
+                **values,
+                "members": columns.integers([*sorted(here), *there]),
+                "details": columns.texts(
+                    [None] * len(here) + [as_json({holders.OF_MEMBER: one}) for one in there.values()]
+                ),
+                "now": now,
+            },
         )
-        granted, known = cursor.fetchone()
-        reactions.run(Facts(now=now, member_ids=sorted(granted or []), topics=frozenset({topic(currency)})))
-    return len(granted or []), known
+        granted, known = (answer or [] for answer in cursor.fetchone())
+        reactions.run(Facts(now=now, member_ids=sorted(granted), topics=frozenset({topic(currency)})))
+    # Two members of one ledger: the second has had it.
+    answered, asked = {*granted, *known}, set(there.values())
+    had = sum(holder in answered for member_id, holder in moved.items() if member_id not in asked)
+    return len(granted), len(known) + had
 
 
 def _chunks(packed: str | None, after: int) -> Iterator[list[int]]:

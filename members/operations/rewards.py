@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from members.enums import BenefitKind, ClaimSource
 from members.models import Benefit, PointsCurrency
-from members.operations import benefits, columns, points, summaries
+from members.operations import benefits, columns, holders, points, summaries
 from members.rules import rewards as rules
 from members.rules.rewards import Reward
 from scrm.common.errors import Invalid
@@ -37,11 +37,32 @@ _WORDS = {
 }
 
 
+# What a source gave a member by currency, how much of it was not taken back, and whether that was asked for before:
+# over all ledgers in which it may stand.
+_GIVEN = f"""
+    SELECT c.key, g.name, g.earned - COALESCE(b.taken, 0), COALESCE(b.asked, false)
+    FROM (
+        SELECT t.currency_id, sum(t.earned)::bigint AS earned, t.source || ':back:' || sum(t.earned) AS name
+        FROM members_pointslot t JOIN members_pointsentry e
+             ON e.member_id = t.member_id AND e.currency_id = t.currency_id AND e.number = t.number AND e.kind <> 'move'
+        WHERE t.member_id = ANY(points_related(%(member)s)) AND t.source = %(source)s
+          AND {holders.whose("e")} = %(member)s::text
+        GROUP BY t.currency_id, t.source
+    ) g JOIN members_pointscurrency c ON c.id = g.currency_id CROSS JOIN LATERAL (
+        SELECT sum(e.amount)::bigint AS taken,
+               bool_or(e.reference IN (g.name, g.name || '@' || %(member)s)) AS asked
+        FROM members_pointsentry e
+        WHERE e.member_id = ANY(points_related(%(member)s)) AND e.currency_id = g.currency_id
+          AND e.source = %(source)s AND e.kind = 'reverse' AND {holders.whose("e")} = %(member)s::text
+    ) b ORDER BY c.key
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Gift:
     """What one member gets on one occasion. `reference` tells occasions apart, `source` groups what goes back together.
 
-    A reference is at most 110 characters, a source 80.
+    A reference is at most 96 characters, a source 80.
     """
 
     member_id: int
@@ -74,7 +95,7 @@ def read(listed: Any, *, field: str = "rewards") -> tuple[Reward, ...]:
 def give(*, gifts: Sequence[Gift], now: datetime) -> None:
     """Give everything, once: what was given under the same reference stays as it is. One transaction, set-based.
 
-    Members who are unknown, merged or erased get nothing.
+    Points of a member whose ledger was moved go where it is now. Members who are unknown, merged or erased get nothing.
     """
     with atomic():
         for (currency, reason), rounds in _points(gifts).items():
@@ -90,23 +111,15 @@ def take_back(*, member_id: int, source: str, reason: str, now: datetime) -> Non
     """
     with atomic(), connection.cursor() as cursor:
         summaries.hold([member_id])
-        cursor.execute(
-            """
-            SELECT c.key, sum(t.earned)::bigint, sum(t.earned)::bigint - COALESCE((
-                SELECT sum(e.amount)::bigint FROM members_pointsentry e
-                WHERE e.member_id = t.member_id AND e.currency_id = t.currency_id AND e.source = t.source
-                  AND e.kind = 'reverse'), 0)
-            FROM members_pointslot t JOIN members_pointscurrency c ON c.id = t.currency_id
-            WHERE t.member_id = %s AND t.source = %s GROUP BY c.key, t.member_id, t.currency_id, t.source ORDER BY c.key
-            """,
-            [member_id, source],
-        )
-        for currency, earned, left in cursor.fetchall():
-            if left > 0:
+        holder = summaries.hold_holders([member_id]).get(member_id, member_id)
+        cursor.execute(_GIVEN, {"member": member_id, "source": source})
+        for currency, name, left, asked in cursor.fetchall():
+            if left > 0 and not asked:
                 # What was given again after it was taken back has another sum, and is taken back again.
                 points.reverse(
-                    member_id=member_id, currency=currency, source=source, amount=left,
-                    reference=f"{source}:back:{earned}", reason=reason, now=now,
+                    member_id=holder, currency=currency, source=source, amount=left,
+                    reference=_reference(name, member_id, holder), reason=reason,
+                    detail=holders.detail({}, of_member=member_id, holder=holder), now=now,
                 )  # fmt: skip
         benefits.take_away(member_id=member_id, given_for=source, reason=reason, now=now)
         cursor.execute(
@@ -119,22 +132,60 @@ def take_back(*, member_id: int, source: str, reason: str, now: datetime) -> Non
         )
 
 
+def _reference(reference: str, member_id: int, holder: int) -> str:
+    """The same occasion of two members is told apart in one ledger."""
+    return reference if holder == member_id else f"{reference}@{member_id}"
+
+
 def _points(gifts: Sequence[Gift]) -> dict[tuple[str, str], list[list[points.Credit]]]:
-    """The credits by currency and reason, in rounds in which each member comes once."""
+    """The credits by currency and reason, in rounds in which each ledger comes once."""
+    items = [
+        (gift, reward, f"{gift.reference}#{place}")
+        for gift in gifts
+        for place, reward in enumerate(gift.rewards)
+        if isinstance(reward, rules.Points)
+    ]
+    moved = summaries.hold_holders({gift.member_id for gift, _, _ in items}) if items else {}
+    had = _had([(gift.member_id, reward.currency, name) for gift, reward, name in items if gift.member_id in moved])
     found: dict[tuple[str, str], list[list[points.Credit]]] = {}
     seen: dict[tuple[str, str, int], int] = {}
-    for gift in gifts:
-        for place, reward in enumerate(gift.rewards):
-            if isinstance(reward, rules.Points):
-                batch = (reward.currency, gift.reason)
-                turn = seen[(*batch, gift.member_id)] = seen.get((*batch, gift.member_id), -1) + 1
-                rounds = found.setdefault(batch, [])
-                if turn == len(rounds):
-                    rounds.append([])
-                rounds[turn].append(
-                    points.Credit(gift.member_id, reward.amount, f"{gift.reference}#{place}", gift.source)
-                )
+    for gift, reward, name in items:
+        if (gift.member_id, reward.currency, name) in had:
+            continue
+        batch, holder = (reward.currency, gift.reason), moved.get(gift.member_id, gift.member_id)
+        turn = seen[(*batch, holder)] = seen.get((*batch, holder), -1) + 1
+        rounds = found.setdefault(batch, [])
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append(
+            points.Credit(
+                holder, reward.amount, _reference(name, gift.member_id, holder), gift.source,
+                detail=holders.detail({}, of_member=gift.member_id, holder=holder),
+            )
+        )  # fmt: skip
     return found
+
+
+def _had(wanted: Sequence[tuple[int, str, str]]) -> set[tuple[int, str, str]]:
+    """Those (member, currency, reference) that were booked before the member's ledger was moved."""
+    if not wanted:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT e.member_id, c.key, e.reference
+            FROM unnest(%s::bigint[], {columns.TEXTS}, {columns.TEXTS}) AS t (member_id, currency, reference)
+            JOIN members_pointscurrency c ON c.key = t.currency
+            JOIN members_pointsentry e ON e.reference = t.reference AND e.member_id = t.member_id
+                 AND e.currency_id = c.id AND e.kind = 'earn' AND e.transaction = e.number
+            """,
+            [
+                columns.integers(member_id for member_id, _, _ in wanted),
+                columns.texts(currency for _, currency, _ in wanted),
+                columns.texts(reference for _, _, reference in wanted),
+            ],
+        )
+        return set(cursor.fetchall())
 
 
 def _benefits(gifts: Sequence[Gift], now: datetime) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from django.db import connection
 
-from members.operations import columns
+from members.operations import columns, holders
 from members.rules.rejections import INTERNAL_PREFIX
+from scrm.common import statements
 from scrm.common.reactions import Facts
 from scrm.common.transactions import atomic
 
@@ -29,10 +30,23 @@ _FROM_ROWS = """
 _COLUMNS = "member_id, order_count, gross_amount, refund_amount, net_amount, first_order_at, last_order_at"
 _SET = ", ".join(f"{name} = EXCLUDED.{name}" for name in _COLUMNS.split(", ")[1:])
 _CHUNK = 20_000
-# In the order in which an intake of events writes them.
-_HOLD = """
-    SELECT member_id FROM members_membersummary WHERE member_id = ANY(%s::bigint[])
-    ORDER BY member_id FOR NO KEY UPDATE
+# In the order in which an intake of events writes them. Whoever has the ledger of a member is held with the member:
+# what the member's facts earn is booked there.
+_HOLD = f"""
+    WITH {holders.MOVED}
+    SELECT s.member_id FROM members_membersummary s WHERE s.member_id = ANY((
+        SELECT %(members)s::bigint[] || ARRAY(SELECT to_member_id FROM moved)
+    )::bigint[])
+    ORDER BY s.member_id FOR NO KEY UPDATE OF s
+"""
+# The same where a ledger was moved: before a statement that writes the summaries, and so holds the others by itself.
+HOLD_MOVED = f"""
+    WITH {holders.MOVED}
+    SELECT s.member_id FROM members_membersummary s WHERE s.member_id = ANY((
+        SELECT CASE WHEN EXISTS (SELECT 1 FROM moved)
+                    THEN %(members)s::bigint[] || ARRAY(SELECT to_member_id FROM moved) ELSE '{{}}' END
+    )::bigint[])
+    ORDER BY s.member_id FOR NO KEY UPDATE OF s
 """
 _MISSING = """
     INSERT INTO members_membersummary (member_id)
@@ -46,12 +60,13 @@ def refresh_orders(member_ids: Sequence[int]) -> None:
     """Recompute the order side of these members' summaries. Inside a transaction that has locked the members."""
     if not member_ids:
         return
-    with connection.cursor() as cursor:
+    holding, values = statements.prepared(HOLD_MOVED, {"members": columns.integers(sorted(set(member_ids)))})
+    with statements.forgetting(), connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO members_membersummary ({_COLUMNS}) "
-            f"{_FROM_ROWS.format(members='unnest(%s::bigint[])')} ORDER BY 1 "
+            f"{holding}; INSERT INTO members_membersummary ({_COLUMNS}) "
+            f"{_FROM_ROWS.format(members='unnest(%(members)s::bigint[])')} ORDER BY 1 "
             f"ON CONFLICT (member_id) DO UPDATE SET {_SET}",
-            [columns.integers(sorted(set(member_ids)))],
+            values,
         )
 
 
@@ -59,22 +74,39 @@ def hold(member_ids: Collection[int], *, wait: bool = True) -> list[int]:
     """Keep other transactions from landing facts about these members until this one ends; answers who is held.
 
     Whoever lands facts, or works out something that hangs on them, holds the members first: of two that touch one
-    member the later one sees what the earlier one wrote. `wait=False` passes over those that somebody else holds.
-    Inside a transaction; member rows are locked before this, never after.
+    member the later one sees what the earlier one wrote. Members whose ledger was moved are held together with whoever
+    has it. `wait=False` passes over those that somebody else holds. Inside a transaction; member rows are locked before
+    this, never after.
     """
     wanted = sorted(set(member_ids))
     statement = _HOLD if wait else f"{_HOLD} SKIP LOCKED"
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [columns.integers(wanted)])
-        held = [row[0] for row in cursor.fetchall()]
-        if len(held) == len(wanted):
-            return held
+    values = {"members": columns.integers(wanted)}
+    rows = {member_id for (member_id,) in statements.fetch(statement, values)}
+    if not rows.issuperset(wanted):
         # Whoever was made without a summary gets an empty one, which says the same.
-        cursor.execute(_MISSING, [columns.integers(wanted)])
-        if cursor.rowcount:
-            cursor.execute(statement, [columns.integers(wanted)])
-            held = [row[0] for row in cursor.fetchall()]
-        return held
+        with connection.cursor() as cursor:
+            cursor.execute(_MISSING, [values["members"]])
+            made = cursor.rowcount
+        if made:
+            rows = {member_id for (member_id,) in statements.fetch(statement, values)}
+    held = [member_id for member_id in wanted if member_id in rows]
+    if not wait and held:
+        moved = holders.of(held)
+        held = [member_id for member_id in held if moved.get(member_id, member_id) in rows]
+    return held
+
+
+def hold_holders(member_ids: Collection[int]) -> dict[int, int]:
+    """Who has the ledgers of those of the members whose ledger was moved, for booking there. The members are held.
+
+    Answered are members who are held, so that it stays as it is until the transaction ends: also when a ledger was
+    moved while this one waited for the member.
+    """
+    known: dict[int, int] = {}
+    while (found := holders.of(member_ids)) != known:
+        hold(found)
+        known = found
+    return known
 
 
 def hold_touched(facts: Facts) -> None:

@@ -75,7 +75,7 @@ def apply(
         _tell(scheme, [*moved, *warned], now=now)
         if gifts:
             _give(scheme, moved, now=now)
-        _take_back(moved, now=now)
+            _take_back(moved, now=now)
     touched = sorted(change.before.member_id for change in moved)
     if touched:
         reactions.run(Facts(now=now, member_ids=touched, topics=frozenset({"tier"})))

@@ -83,6 +83,18 @@ def evaluate(*, member_ids: Collection[int], now: datetime) -> int:
         return _evaluate(scheme, member_ids, now=now)
 
 
+def follow_move(*, from_member: int, to_member: int, now: datetime) -> None:
+    """A ledger has moved, with the growth of any time: bring the tiers of both up to date. Inside its transaction.
+
+    Reaching a tier by it brings the gifts of reaching one. What the tiers of the first had brought moved with the
+    ledger: it is neither taken back with a tier that goes, nor given again with one that comes back.
+    """
+    scheme = tier_schemes.current(now)
+    if scheme is not None and scheme.basis == "growth":
+        for member_id in (from_member, to_member):
+            _evaluate(scheme, [member_id], now=now, fresh=True, of_any_time=True, gifts=member_id == to_member)
+
+
 def evaluate_everyone(*, now: datetime, report: Callable[[int, int], None] = lambda done, total: None) -> int:
     """Bring everybody's tier up to date; answers how many changed. Safe to repeat: what is right is not written.
 
@@ -222,12 +234,14 @@ def _evaluate(
     *,
     now: datetime,
     fresh: bool = False,
+    of_any_time: bool = False,
     gifts: bool = True,
     why: str = "",
 ) -> int:
     """Decide about these members, write what differs, and let follow what follows. Inside a transaction.
 
-    `fresh`: facts have just come, so that what was taken away and what came late is looked at.
+    `fresh`: facts have just come, so that what was taken away and what came late is looked at. `of_any_time`: whatever
+    the window, they may be from before it.
     """
     if not member_ids:
         return 0
@@ -238,7 +252,7 @@ def _evaluate(
     windows = {member_id: almanac.window_now(now) for member_id, almanac in almanacs.items()}
     sums = tier_facts.sums(scheme.basis, windows)
     refunded = fresh and scheme.on_refund == "at_once"
-    late = _late(scheme, almanacs, now) if fresh else set()
+    late = set(almanacs) if of_any_time else _late(scheme, almanacs, now) if fresh else set()
     changes: list[Change] = []
     harder: list[State] = []
     for state in states:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from members.operations import columns, references
+from members.operations import columns, references, summaries
 from members.rules.rejections import INTERNAL_PREFIX
 from scrm.common import statements
 from scrm.common.transactions import atomic
@@ -44,11 +44,13 @@ EventKey = tuple[int, int, str]
 
 
 def insert(rows: Sequence[EventRow], *, now: datetime) -> set[EventKey] | None:
-    """Store events and bring their members' summaries up to date, in one statement.
+    """Store events and bring their members' summaries up to date, in one round trip.
 
-    Returns the keys of those that were new, or None when all of them were. Inside a transaction.
+    Returns the keys of those that were new, or None when all of them were. Inside a transaction. Members whose ledger
+    was moved are held together with whoever has it.
     """
-    ((count, keys),) = statements.fetch(_LAND, {**_values(rows, now), "rows": str(len(rows))})
+    values = {**_values(rows, now), "rows": str(len(rows))}
+    ((count, keys),) = statements.fetch(_LAND, values, after=(summaries.HOLD_MOVED, {"members": values["members"]}))
     if count == len(rows):
         return None
     landed = (key.split(" ", 2) for key in keys or ())

@@ -62,10 +62,19 @@ def _name(text: str) -> str:
     return f"w{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}"
 
 
-def fetch(text: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Run a prepared statement and answer its rows. Values as for `prepared`. Inside a transaction."""
+def fetch(
+    text: str, values: Mapping[str, Any], *, after: tuple[str, Mapping[str, Any]] | None = None
+) -> list[tuple[Any, ...]]:
+    """Run a prepared statement and answer its rows. Values as for `prepared`. Inside a transaction.
+
+    `after`: another one that is run before it, in the same round trip; what it answers is left.
+    """
+    first = f"{prepared(*after)[0]}; " if after is not None else ""
+    second, named = prepared(text, values)
     with forgetting(), connection.cursor() as cursor:
-        cursor.execute(*prepared(text, values))
+        cursor.execute(first + second, {**(after[1] if after is not None else {}), **named})
+        if after is not None:
+            cursor.nextset()
         rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
