@@ -47,6 +47,7 @@ class Stand:
     was_at: datetime = field(init=False)
     rules: frozenset[int] = field(init=False)  # that give, or gave, something
     _asks: list[tuple[Line, int, Ask]] = field(default_factory=list)
+    _said: list[dict[str, Any]] | None = None
     _was: Any = None
 
     def __post_init__(self) -> None:
@@ -88,6 +89,7 @@ class Stand:
                 line.limits += ("budget",)
         self.gross = sum(line.points for line in self.lines)
         self.points = rules.left_after_refunds(self.gross, self.amount, self.net)
+        self._said = None
 
     def reference(self) -> str:
         """Of the next booking of this fact."""
@@ -95,11 +97,12 @@ class Stand:
         return f"{self.source}:{self.revision}"
 
     def document(self) -> list[dict[str, Any]]:
-        """The explanation: its points add up to `points`."""
-        said = [line.document() for line in self.lines]
-        if self.points != self.gross:
-            said.append({"refund": self.amount - self.net, "points": self.points - self.gross})
-        return said
+        """The explanation: its points add up to `points`. Worked out once: entry, row and comparison all say it."""
+        if self._said is None:
+            self._said = [line.document() for line in self.lines]
+            if self.points != self.gross:
+                self._said.append({"refund": self.amount - self.net, "points": self.points - self.gross})
+        return self._said
 
     def kept(self) -> dict[str, Any]:
         """What was true when the fact first counted, and what budgets gave."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,7 +40,7 @@ RULES: list[tuple[str, str, dict[str, Any]]] = [
     ("消费成长值", currencies.GROWTH, {"base": {"points": 1, "per": 100}}),
 ]
 BACK = timedelta(days=365)
-_MEMBERS = 20_000  # in one transaction, so that each statement books for many
+_MEMBERS = 5_000  # in one transaction
 
 
 def load(*, now: datetime, report: Callable[[str], None]) -> int:
@@ -50,9 +52,20 @@ def load(*, now: datetime, report: Callable[[str], None]) -> int:
         )
         earning_rules.activate(rule_id=rule.pk, starts_at=now - BACK, now=now)
     booked, last = 0, newest_member()
-    for first in range(1, last + 1, _MEMBERS):
-        booked += settle_members(
-            first, min(first + _MEMBERS - 1, last), since=now - BACK, until=now, now=now
-        )  # fmt: skip
+    with _without_collecting():
+        for first in range(1, last + 1, _MEMBERS):
+            last_of_block = min(first + _MEMBERS - 1, last)
+            booked += settle_members(first, last_of_block, since=now - BACK, until=now, now=now)
     report(f"{booked:,} movements of points")
     return booked
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Let go of objects only when nobody holds them: looking for circles among millions that have none is a fourth
+    of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from members.models import PointsCurrency
 from members.operations import columns, currencies
 from members.operations.points_calls import (
     LONGEST_REASON,
@@ -290,40 +291,46 @@ def credit_many(*, currency: str, credits: Sequence[Credit], reason: str = "", n
     """`earn_many` without what follows from it: inside `durable`, `refusing`, and the caller runs the reactions."""
     ordered = sorted(credits, key=lambda credit: credit.member_id)
     kind = currencies.get(currency)
-    policy, zone = currencies.policy(kind), clock.shop_zone()
-    for credit in ordered:
-        check(credit.amount, credit.reference, reason, credit.source)
     if any(one.member_id == other.member_id for one, other in pairwise(ordered)):
         raise Invalid(_("One credit a member and call."), code="member_twice", field="credits")
-    occurred = [credit.occurred_at or now for credit in ordered]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT earning_member, was_known FROM points_earn_many(
+                %(currency)s, 'earn', %(member_ids)s::bigint[], %(amounts)s::bigint[], {columns.named("references")},
+                {columns.named("sources")}, %(occurred)s::timestamptz[], %(activates)s::timestamptz[],
+                %(expires)s::timestamptz[], {columns.named("details")}, %(reason)s, %(now)s)
+            """,
+            {"currency": kind.pk, "reason": reason, "now": now, **columns_of(kind, ordered, reason=reason, now=now)},
+        )
+        return {member_id: not known for member_id, known in cursor.fetchall()}
+
+
+def columns_of(kind: PointsCurrency, credits: Sequence[Credit], *, reason: str = "", now: datetime) -> dict[str, str]:
+    """Credits of one currency as columns for a statement, with when they become available and expire by its policy.
+
+    Raises `Invalid` as `earn` does.
+    """
+    policy, zone = currencies.policy(kind), clock.shop_zone()
+    for credit in credits:
+        check(credit.amount, credit.reference, reason, credit.source)
+    occurred = [credit.occurred_at or now for credit in credits]
     if max(occurred) > now:
         raise Invalid(_("This is still to come."), code="in_future", field="occurred_at")
     activates = [rules.activation(policy, at) for at in occurred]
     expires = [rules.expiry(policy, at, zone) for at in occurred]
     if any(end is not None and end <= start for start, end in zip(activates, expires, strict=True)):
         raise Invalid(_("They would expire before they could be spent."), code="expires_early", field="expires_at")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT earning_member, was_known FROM points_earn_many(
-                %s, 'earn', %s::bigint[], %s::bigint[], {columns.TEXTS}, {columns.TEXTS}, %s::timestamptz[],
-                %s::timestamptz[], %s::timestamptz[], {columns.TEXTS}, %s, %s)
-            """,
-            [
-                kind.pk,
-                columns.integers(credit.member_id for credit in ordered),
-                columns.integers(credit.amount for credit in ordered),
-                columns.texts(credit.reference for credit in ordered),
-                columns.texts(credit.source for credit in ordered),
-                columns.instants(occurred),
-                columns.instants(activates),
-                columns.instants(expires),
-                columns.texts(as_json(credit.detail) for credit in ordered),
-                reason,
-                now,
-            ],
-        )
-        return {member_id: not known for member_id, known in cursor.fetchall()}
+    return {
+        "member_ids": columns.integers(credit.member_id for credit in credits),
+        "amounts": columns.integers(credit.amount for credit in credits),
+        "references": columns.texts(credit.reference for credit in credits),
+        "sources": columns.texts(credit.source for credit in credits),
+        "occurred": columns.instants(occurred),
+        "activates": columns.instants(activates),
+        "expires": columns.instants(expires),
+        "details": columns.texts(as_json(credit.detail) for credit in credits),
+    }
 
 
 def _credit(

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from members.queries import points_check
 from scrm.common.models import User
 
 
@@ -28,5 +29,7 @@ def test_the_demo_brand_is_complete() -> None:
         assert count("members_task") == 5
         assert count("members_taskcompletion") > 20
         assert count("members_checkin") > 100
+        assert count("members_pointsentry") > 1_000
+    assert list(points_check.check()) == []
     assert set(User.objects.values_list("username", flat=True)) == {"demo", "operator", "auditor"}
     call_command("seed_demo", members=300, seed=1, if_empty=True)
