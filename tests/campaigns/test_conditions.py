@@ -63,7 +63,7 @@ def test_messages_are_counted_by_what_became_of_them() -> None:
 
 def test_who_watches_messages_hears_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[reactions.Facts] = []
-    monkeypatch.setattr(reactions, "_reactions", [heard.append])
+    monkeypatch.setattr(reactions, "_reactions", [lambda facts, _signatures: heard.append(facts)])
     member = make_member()
     outcomes.follow("message.opened", {member.pk}, NOW)
     assert heard[0].topics == {"message", "event:message.opened"}
