@@ -81,6 +81,9 @@ def test_from_a_file_to_an_effect_on_the_member(
     submit(page)
     page.locator("input[name=control_percent]").fill("0")
     page.locator("input[name=respects_cap]").uncheck()
+    # By night the messages would wait for the morning.
+    page.locator("input[name=quiet_from]").fill("")
+    page.locator("input[name=quiet_until]").fill("")
     submit(page)
     page.locator("[data-open-dialog=start-campaign]").click()
     page.locator("dialog[open] [type=submit]").click()
