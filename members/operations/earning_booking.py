@@ -242,7 +242,8 @@ def _book(currency: str, stands: Sequence[Stand], now: datetime) -> int:
     more: dict[tuple[int, str], Stand] = {}
     back = []
     credits = []
-    for stand in stands:
+    # Earlier facts first: so the ledger tells them, and lots of one day are spent in their order.
+    for stand in sorted(stands, key=lambda stand: stand.place):
         if stand.points > stand.stood and stand.points > stand.booked:
             credits.append(
                 Credit(
