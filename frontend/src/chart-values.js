@@ -16,6 +16,8 @@ export function colour(name, opacity = 1) {
 }
 
 export const SERIES = ["--chart-1", "--chart-2", "--chart-3", "--chart-4", "--chart-5", "--chart-6"];
+// What is known by a tone on the page keeps it in a chart; other tones have their ink.
+export const TONES = { jade: "--chart-1", amber: "--chart-2", blue: "--chart-3", violet: "--chart-4", red: "--chart-5", green: "--chart-6" };
 
 const chinese = document.documentElement.lang.startsWith("zh");
 const grouped = (value, places = 0) => value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });

@@ -1,6 +1,6 @@
 // <chart-view type="line" data-source="id of a json_script">: one generic drawing per kind, redrawn with the theme.
 import { BarController, BarElement, CategoryScale, Chart, Filler, Legend, LineController, LineElement, LinearScale, PointElement, Tooltip } from "chart.js";
-import { SERIES, colour, formatOf } from "./chart-values.js";
+import { SERIES, TONES, colour, formatOf } from "./chart-values.js";
 
 Chart.register(BarController, BarElement, CategoryScale, Filler, Legend, LineController, LineElement, LinearScale, PointElement, Tooltip);
 
@@ -21,7 +21,7 @@ const endLabels = (format, ink) => ({
 function datasets(data, line, spark) {
   const many = data.series.length > 1;
   return data.series.map((series, index) => {
-    const name = SERIES[index % SERIES.length];
+    const name = TONES[series.tone] ?? (series.tone ? `--t-${series.tone}-ink` : SERIES[index % SERIES.length]);
     const tone = colour(name);
     return {
       label: series.name ?? "",

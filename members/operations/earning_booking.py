@@ -242,7 +242,9 @@ def _book(currency: str, stands: Sequence[Stand], now: datetime) -> int:
 
     Of a member whose ledger was moved it is booked in the ledger that has their points now.
     """
-    more = [stand for stand in stands if stand.points > stand.stood and stand.points > stand.booked]
+    # Earlier facts first: so the ledger tells them, and lots of one day are spent in their order.
+    ordered = sorted(stands, key=lambda stand: stand.place)
+    more = [stand for stand in ordered if stand.points > stand.stood and stand.points > stand.booked]
     back = [stand for stand in stands if stand.points < stand.stood and stand.points < stand.booked]
     if not more and not back:
         return 0

@@ -12,11 +12,12 @@ from members.operations import currencies, earning_rules
 from members.operations.earning_backfill import newest_member, settle_members
 from members.rules.demo import brand
 
-# (name, kind of points, definition); they count for the last year.
-RULES: list[tuple[str, str, dict[str, Any]]] = [
+# (name, kind of points, trigger, definition); those for orders count for the last year, the others from now on.
+RULES: list[tuple[str, str, str, dict[str, Any]]] = [
     (
         "消费积分",
         currencies.POINTS,
+        "order",
         {
             "base": {"points": 1, "per": 100},
             "multipliers": [
@@ -30,6 +31,7 @@ RULES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "首单之外满 300 加赠",
         currencies.POINTS,
+        "order",
         {
             "base": {"kind": "fixed", "points": 50},
             "scope": {"minimum": 30_000},
@@ -37,25 +39,41 @@ RULES: list[tuple[str, str, dict[str, Any]]] = [
             "position": 200,
         },
     ),
-    ("消费成长值", currencies.GROWTH, {"base": {"points": 1, "per": 100}}),
+    ("消费成长值", currencies.GROWTH, "order", {"base": {"points": 1, "per": 100}}),
+    (
+        "晒单有礼",
+        currencies.POINTS,
+        "event",
+        {
+            "base": {"kind": "fixed", "points": 20},
+            "event": {"type": "review.posted"},
+            "caps": {"day": 60, "budget": 200_000},
+        },
+    ),
 ]
 BACK = timedelta(days=365)
+_DAY = timedelta(days=1)
 _MEMBERS = 5_000  # in one transaction
 
 
 def load(*, now: datetime, report: Callable[[str], None]) -> int:
-    """Make the rules and book what the demo members' orders of a year earn. Answers how many movements."""
-    for name, currency, definition in RULES:
+    """Make the rules and book what the demo members' orders of a year earn. Answers how many movements.
+
+    What is older than a day is booked as of a day ago, so that the newest movements are not those of everybody.
+    """
+    for name, currency, trigger, definition in RULES:
         currencies.get(currency)
         rule = earning_rules.create(
-            name=name, currency=currency, trigger="order", definition=definition, note=brand.NAME, now=now
+            name=name, currency=currency, trigger=trigger, definition=definition, note=brand.NAME, now=now
         )
-        earning_rules.activate(rule_id=rule.pk, starts_at=now - BACK, now=now)
-    booked, last = 0, newest_member()
+        earning_rules.activate(rule_id=rule.pk, starts_at=now - BACK if trigger == "order" else now, now=now)
+    booked, last, yesterday = 0, newest_member(), now - _DAY
     with _without_collecting():
         for first in range(1, last + 1, _MEMBERS):
-            last_of_block = min(first + _MEMBERS - 1, last)
-            booked += settle_members(first, last_of_block, since=now - BACK, until=now, now=now)
+            booked += settle_members(
+                first, min(first + _MEMBERS - 1, last), since=now - BACK, until=yesterday, now=yesterday
+            )  # fmt: skip
+    booked += settle_members(1, last, since=yesterday, until=now, now=now)
     report(f"{booked:,} movements of points")
     return booked
 

@@ -1,16 +1,17 @@
-"""The demo brand's tasks and check-ins: a chain for beginners, a task for every week, a calendar."""
+"""The demo brand's tasks and check-ins: a chain for beginners, a task for every month, a calendar."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from members.models import Member
+from members.models import Member, TaskCompletion
 from members.operations import checkin_calendars, checkins, task_runs, tasks
 from members.operations.task_definitions import Content
 
 _CHECKING_IN = 24  # members who check in
 _DAYS = 9
+_DAY = timedelta(days=1)
 
 
 def _points(amount: int, currency: str = "points") -> dict[str, Any]:
@@ -35,20 +36,20 @@ def load(*, now: datetime) -> None:
             rewards=[_points(100), _points(20, "growth")],
         ),
     )  # fmt: skip
-    _start(
+    second = _start(
         "second-order", now,
         Content(
             name="第二单", description="再来一单，满 99 元", icon="gift", position=3, kind="order",
             counting={"minimum": 9_900}, after=[first], starts_at=month_ago, claim="member",
-            rewards=[_points(200), {"kind": "grant", "item": "coupon", "key": "second-order-20", "quantity": 1}],
+            rewards=[_points(200), {"kind": "grant", "item": "coupon", "key": "满 99 减 20", "quantity": 1}],
         ),
     )  # fmt: skip
     _start(
-        "weekly-views", now,
+        "monthly-views", now,
         Content(
-            name="每周逛一逛", description="一周内浏览三次商品页", icon="eye", position=4, kind="event",
-            counting={"types": ["page.viewed"]}, needed=3, window="week", times=0,
-            starts_at=now - timedelta(days=21), rewards=[_points(10)],
+            name="每月逛一逛", description="一个月内浏览两次商品页", icon="eye", position=4, kind="event",
+            counting={"types": ["page.viewed"]}, needed=2, window="month", times=0,
+            starts_at=now - timedelta(days=60), rewards=[_points(10)],
         ),
     )  # fmt: skip
     calendar = checkin_calendars.create(
@@ -73,10 +74,15 @@ def load(*, now: datetime) -> None:
             # Each misses a day of their own.
             if place % 5 == 0 or back != 2 + place % 4:
                 checkins.check_in(member_id=member.pk, now=now - timedelta(days=back))
+    waiting = TaskCompletion.objects.filter(task_id=second, rewarded_at=None).order_by("member_id")
+    for done in list(waiting)[::2]:
+        tasks.claim(member_id=done.member_id, task_id=second, now=now)
 
 
 def _start(key: str, now: datetime, content: Content) -> int:
-    task = tasks.create(key=key, content=content, now=now)
-    tasks.start(task_id=task.pk, now=now)
-    task_runs.evaluate_everyone(task_id=task.pk, now=now)
+    """Make and start a task, and find who has done it: before today as of yesterday, and today."""
+    task = tasks.create(key=key, content=content, now=now - _DAY)
+    tasks.start(task_id=task.pk, now=now - _DAY)
+    for at in (now - _DAY, now):
+        task_runs.evaluate_everyone(task_id=task.pk, now=at)
     return task.pk

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from members.models import TierScheme
 from members.operations import rewards, tier_rows, timeline
 from members.operations.tier_rows import Entry, State
@@ -185,7 +187,7 @@ def _give(scheme: Scheme, changes: Sequence[Change], *, now: datetime) -> None:
             reference=gift_source(move.after, move.cycle),
             source=gift_source(move.after, move.cycle),
             rewards=listed[move.after],
-            reason=names[move.after].name,
+            reason=_("Gift for reaching %(tier)s") % {"tier": names[move.after].name},
         )
         for change, move in risen
         if move.after in listed

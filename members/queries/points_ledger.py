@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 from psycopg.errors import QueryCanceled
 
-from members.models import PointsEntry
+from members.models import Order, PointsEntry
 from members.queries import scopes
 from scrm.common import clock
 from scrm.common.access import Actor
@@ -30,6 +32,7 @@ SPANS = (timedelta(minutes=1), timedelta(minutes=30), timedelta(hours=15), timed
 PATIENCE_MS = 5_000
 # Kinds that are few among millions of earnings and spendings: they have an index of their own.
 RARE = frozenset({"adjust", "move", "refund", "reverse"})
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Key = tuple[int, int, int]
 
 
@@ -52,6 +55,17 @@ def of_member(*, member_id: int, currency_id: int, cursor: str | None = None, si
     """One page of a member's entries of one currency, the latest first."""
     rows = PointsEntry.objects.filter(member_id=member_id, currency_id=currency_id).select_related("currency")
     return paginate(rows, order=(("number", True),), cursor=cursor, size=size)
+
+
+def order_numbers(entries: Sequence[PointsEntry]) -> dict[str, str]:
+    """The numbers that others know the orders by which these entries are about, by the orders' ids."""
+    found: dict[UUID, int] = {}
+    for entry in entries:
+        kind, _colon, rest = entry.source.partition(":")
+        if kind == "order" and _UUID.fullmatch(rest):
+            found[UUID(rest)] = entry.member_id
+    rows = Order.objects.filter(pk__in=found, member_id__in=set(found.values()))
+    return {str(pk): number for pk, number in rows.values_list("pk", "external_number")} if found else {}
 
 
 def of_everybody(actor: Actor) -> QuerySet[PointsEntry]:

@@ -27,10 +27,26 @@ def effect(entry: PointsEntry) -> int:
     return 0 if entry.credit in _OWN else -entry.amount
 
 
-def explain(entry: PointsEntry) -> list[str]:
-    """How the movement came about, a sentence each: the rules that gave, what was given back, what ended."""
+def about(entry: PointsEntry, numbers: Mapping[str, str]) -> str:
+    """What the movement is about, where the product itself said so: an order by the number that others know it by.
+
+    `numbers` are those of orders, by their id (`points_ledger.order_numbers`). Empty for sources of others.
+    """
+    kind, _colon, rest = entry.source.partition(":")
+    if kind == "order":
+        return _("Order %(number)s") % {"number": numbers[rest]} if rest in numbers else ""
+    return {
+        "event": _("Event"), "task": _("Task"), "checkin": _("Check-in"), "tier": _("Tier"),
+    }.get(kind, "") if rest else ""  # fmt: skip
+
+
+def explain(entry: PointsEntry, *, versions: bool = True) -> list[str]:
+    """How the movement came about, a sentence each: the rules that gave, what was given back, what ended.
+
+    Without `versions` rules are named and no more, as for members.
+    """
     detail = entry.detail if isinstance(entry.detail, Mapping) else {}
-    found = [_rule(line) for line in _lines(detail)]
+    found = [_rule(line, versions) for line in _lines(detail)]
     if entry.kind == EntryKind.REFUND and detail.get("spent"):
         found.append(_("Given back of what was spent under %(reference)s") % {"reference": detail["spent"]})
     if entry.kind == EntryKind.REVERSE and isinstance(detail.get("asked"), int):
@@ -49,7 +65,7 @@ def _lines(detail: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return [line for line in lines[:_MOST_LINES] if isinstance(line, Mapping)] if isinstance(lines, list) else []
 
 
-def _rule(line: Mapping[str, Any]) -> str:
+def _rule(line: Mapping[str, Any], versions: bool) -> str:
     """ "+120 = ¥60.00 × 2 · 双倍积分日 ×2 · 消费积分 v3"."""
     points = integer(line.get("points"))
     if "refund" in line:
@@ -64,6 +80,8 @@ def _rule(line: Mapping[str, Any]) -> str:
     parts += [str(one) for one in factors] if isinstance(factors, list) else []
     if line.get("wanted"):
         parts.append(_("limited from %(points)s") % {"points": integer(line["wanted"])})
-    if line.get("rule"):
+    if line.get("rule") and versions:
         parts.append(_("rule %(rule)s v%(version)s") % {"rule": line["rule"], "version": line.get("version", "?")})
+    elif line.get("rule"):
+        parts.append(str(line["rule"]))
     return " · ".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from members.enums import GrantItem, IdentityKind, TaskKind, TaskMeasure, TaskWindow
-from members.models import Attribute, CheckInCalendar, EventType, PointsCurrency, Source, Store, Task
+from members.models import (
+    Attribute,
+    CheckInCalendar,
+    Event,
+    EventType,
+    Order,
+    PointsCurrency,
+    Source,
+    Store,
+    Task,
+)
 from members.queries.event_fields import properties
 from members.rules.attributes import PREFIX
 from scrm.common import conditions, display, money
@@ -152,6 +162,24 @@ class Words:
             return f"+{one['amount']} {self.currencies.get(one['currency'], one['currency'])}"
         label = str(GrantItem(one["item"]).label) if one["kind"] == "grant" else _("Benefit")
         return _("%(what)s “%(key)s” × %(n)s") % {"what": label, "key": one["key"], "n": one.get("quantity", 1)}
+
+
+def facts(member_id: int, listed: Iterable[str]) -> dict[str, str]:
+    """What counted for a member's tasks ("order:<id>", "profile:<field>" …) in words; what is gone keeps its name."""
+    words = Words()
+    of_kind: dict[str, list[str]] = {}
+    for fact in listed:
+        kind, _colon, rest = fact.partition(":")
+        of_kind.setdefault(kind, []).append(rest)
+    numbers = Order.objects.filter(member_id=member_id, pk__in=of_kind.get("order", []))
+    events = Event.objects.filter(member_id=member_id, pk__in=of_kind.get("event", [])).select_related("type")
+    said = {f"profile:{key}": words.field_label(key) for key in of_kind.get("profile", [])}
+    said |= {f"checkin:{day}": _("Check-in") for day in of_kind.get("checkin", [])}
+    said |= {
+        f"order:{pk}": _("Order %(number)s") % {"number": number}
+        for pk, number in numbers.values_list("pk", "external_number")
+    }
+    return said | {f"event:{event.pk}": str(event.type) for event in events}
 
 
 def who(condition: Any) -> str:

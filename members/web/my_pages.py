@@ -126,6 +126,7 @@ def my_points(request: HttpRequest, mine: Mine) -> HttpResponse:
     found = points_ledger.of_member(
         member_id=member_id, currency_id=kind.pk, cursor=request.GET.get("cursor"), size=_PAGE
     )
+    numbers = points_ledger.order_numbers(found.rows)
     return mine.show(
         "members/my/points.html",
         "my_points",
@@ -136,12 +137,11 @@ def my_points(request: HttpRequest, mine: Mine) -> HttpResponse:
             "lots": points_lots.open_lots(member_id=member_id, currency_id=kind.pk, as_of=now),
             "entries": [
                 {
-                    "label": entry.get_kind_display(),
+                    "label": entry.reason or points_words.about(entry, numbers) or entry.get_kind_display(),
                     "effect": points_words.effect(entry),
                     "amount": entry.amount,
                     "at": entry.occurred_at,
-                    "reason": entry.reason,
-                    "lines": points_words.explain(entry),
+                    "lines": points_words.explain(entry, versions=False),
                 }
                 for entry in found.rows
             ],

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from members.operations import checkins as checkin_acts
 from members.operations import tasks as task_acts
 from members.queries import checkins, tasks
+from members.queries.checkins import Day, Month
 from members.queries.tasks import Standing
 from members.web.my_pages import Mine, own
 from scrm.common import clock
@@ -38,9 +39,18 @@ def my_tasks(request: HttpRequest, mine: Mine) -> HttpResponse:
         {
             "month": month,
             "today": clock.shop_date(now),
+            "weekdays": _("Mo Tu We Th Fr Sa Su").split(),
+            "paid_days": _paid_days(month),
             "steps": [step for standing in order for step in steps if step.standing == standing],
         },
     )
+
+
+def _paid_days(month: Month | None) -> list[Day]:
+    """The missed days that points make up for: where the calendar has a price for it, and no card is there."""
+    if month is None or not month.calendar.makeup_price or month.cards or not month.makeups_left:
+        return []
+    return [one for one in month.days if one.can_make_up]
 
 
 @require_POST

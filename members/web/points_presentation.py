@@ -21,8 +21,9 @@ _MONTHS = range(1, 13)
 
 
 def rows(entries: Sequence[PointsEntry]) -> list[dict[str, Any]]:
-    """Entries with their effect, their two sides, how they came about and which lots they touched."""
+    """Entries with their effect and two sides, what they are about, how they came about, which lots they touched."""
     lots = points_ledger.lots_of(entries)
+    numbers = points_ledger.order_numbers(entries)
     names = points_ledger.actor_names({entry.actor for entry in entries})
     return [
         {
@@ -31,6 +32,8 @@ def rows(entries: Sequence[PointsEntry]) -> list[dict[str, Any]]:
             "effect": points_words.effect(entry),
             "signed": signed(points_words.effect(entry)),
             "explanation": points_words.explain(entry),
+            "about": points_words.about(entry, numbers),
+            "order_id": found if (found := entry.source.removeprefix("order:")) in numbers else "",
             "lots": [
                 {
                     "lot": one.lot,
@@ -72,7 +75,7 @@ def policies(currency: PointsCurrency) -> list[tuple[str, str]]:
             )
         )
     if currency.warn_days:
-        days = ", ".join(str(day) for day in sorted(currency.warn_days, reverse=True))
+        days = display.listed(str(day) for day in sorted(currency.warn_days, reverse=True))
         found.append((_("Members are warned"), _("%(days)s days before expiry") % {"days": days}))
     found.append((_("Cost of 1,000 points"), display.money(currency.cost_per_1000)))
     found.append((_("Adjusted by one person up to"), display.integer(currency.adjust_limit)))
@@ -123,7 +126,7 @@ def _expiry(currency: PointsCurrency) -> str:
             return _("on the next %(month)s-%(day)s") % day
         case ExpiryKind.INACTIVITY:
             return ngettext("after %(n)s day without activity", "after %(n)s days without activity", n) % day
-    return _("never")
+    return pgettext("points", "never")
 
 
 def _grace(currency: PointsCurrency) -> str:

@@ -15,7 +15,7 @@ from members.enums import TaskState
 from members.models import Task
 from members.operations import task_definitions
 from members.operations import tasks as operations
-from members.queries import profiles, task_previews, tasks
+from members.queries import profiles, task_previews, task_words, tasks
 from members.queries.task_words import Words, who
 from members.rules import tasks as rules
 from members.web import reward_rows
@@ -247,7 +247,9 @@ def member_task(request: ConsoleRequest, member_id: int, task_id: int) -> HttpRe
         cycles = tasks.explain(member_id=member.pk, task_id=task_id)
     except NotFound as error:
         raise Http404(str(error)) from error
-    context = {"member": member, "task": task, "cycles": cycles, "sentence": Words().sentence(task)}
+    said = task_words.facts(member.pk, [fact.fact for one in cycles for fact in one.facts])
+    shown = [{"cycle": one, "facts": [(said.get(fact.fact, fact.fact), fact) for fact in one.facts]} for one in cycles]
+    context = {"member": member, "task": task, "cycles": shown, "sentence": Words().sentence(task)}
     return render(request, "members/member_task.html", context)
 
 

@@ -15,6 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from members.models import TierScheme
 from members.operations import tier_schemes as operations
 from members.queries import scopes, tier_preview, tier_schemes, tiers
+from members.queries.task_words import Words
+from members.rules.rewards import dump
 from members.web import tier_forms
 from members.web.tier_forms import TONE_LABELS, LadderForm
 from members.web.tier_words import settings_in_words
@@ -36,6 +38,8 @@ def tier_list(request: ConsoleRequest) -> HttpResponse:
         whole = sum(counts.values())
         found = tiers.structure_over_time(days=DAYS, now=now)
         newest = tier_schemes.newest()
+        words = Words()
+        distinct = len({tier.colour for tier in found.tiers}) == len(found.tiers)
         context |= {
             "scheme": row,
             "coming": newest if newest is not None and newest.version != row.version else None,
@@ -49,13 +53,17 @@ def tier_list(request: ConsoleRequest) -> HttpResponse:
                     "count": counts.get(step.tier.pk, 0),
                     "share": counts.get(step.tier.pk, 0) / whole if whole else None,
                     "href": f"{reverse('member_list')}?tier={step.tier.pk}",
-                    "gifts": len(step.gifts),
+                    "gifts": words.rewards(dump(step.gifts)),
                 }
                 for step in reversed(tier_schemes.steps(row))
             ],
             "chart": {
                 "labels": [f"{day:%m-%d}" for day in found.days],
-                "series": [{"name": tier.name, "data": found.counts[tier.pk]} for tier in found.tiers],
+                # Each tier in its own colour, unless two share one.
+                "series": [
+                    {"name": tier.name, "data": found.counts[tier.pk], "tone": tier.colour if distinct else ""}
+                    for tier in found.tiers
+                ],
                 "format": "count",
             },
             "days": len(found.days),

@@ -5,6 +5,7 @@ What is missing is shown as an em dash, never as 0: "unknown" and "none" are dif
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
@@ -13,7 +14,7 @@ from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from scrm.common import clock
 from scrm.common.money import to_decimal
@@ -51,6 +52,11 @@ def integer(value: Any) -> str:
     """A whole number with separators: 1234567 → 1,234,567."""
     number = decimal(value)
     return MISSING if number is None else grouped(number, 0)
+
+
+def listed(items: Iterable[Any]) -> str:
+    """Values one after the other, parted as the language does."""
+    return pgettext("between values", ", ").join(str(item) for item in items)
 
 
 def _relative(distance: timedelta) -> str:
@@ -99,6 +105,20 @@ def day(value: date | None) -> SafeString | str:
         return MISSING
     plain = timezone.localtime(value).date() if isinstance(value, datetime) else value
     return format_html('<time datetime="{}">{}</time>', plain.isoformat(), plain.isoformat())
+
+
+def moment(value: datetime | date | None) -> SafeString | str:
+    """An exact local time, to the minute."""
+    if not isinstance(value, datetime):
+        return day(value) if isinstance(value, date) else MISSING
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), local(value))
+
+
+def through(until: datetime | None) -> SafeString | str:
+    """How long something lasts that ends at an instant: through the day before when that is a midnight of the shop."""
+    if isinstance(until, datetime) and clock.day_start(clock.shop_date(until)) == until:
+        return day(clock.shop_date(until) - timedelta(days=1))
+    return moment(until)
 
 
 def local(value: datetime) -> str:

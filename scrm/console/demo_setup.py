@@ -9,7 +9,7 @@ from typing import Any
 from analytics.operations import lifecycle, model_tags, rfm, rfm_models
 from campaigns.operations import campaigns, templates
 from campaigns.queries import accounts
-from members.operations import benefit_demo, earning_demo, task_demo, tier_demo
+from members.operations import benefit_demo, earning_demo, points_demo, task_demo, tier_demo
 from scrm.common import clock
 from scrm.common.access import SYSTEM, DataScope, Role
 from scrm.common.models import User
@@ -117,7 +117,7 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
     model_tags.run(as_of=today, actor=SYSTEM, now=now)
     report("membership tiers")
     # After whatever earns growth.
-    tier_demo.load(now=now)
+    tier_demo.load(seed=seed, now=now)
     report("benefits")
     benefit_demo.load(seed=seed, now=now)
     made = [segments.create(name=name, condition=condition, now=now) for name, condition in SEGMENTS]
@@ -132,6 +132,8 @@ def finish(*, now: datetime, seed: int, password: str, report: Callable[[str], N
         templates.create(name=name, channel="sandbox", subject="", body=body, user_id=None)
     report("tasks and check-ins")
     task_demo.load(now=now)
+    report("points spent, corrected and counted")
+    points_demo.load(seed=seed, now=now)
     sandbox = next(account for account in accounts.active() if account.channel == "sandbox")
     plan = campaigns.Plan(
         name="桂花季老客召回",

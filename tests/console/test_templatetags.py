@@ -101,3 +101,22 @@ def test_an_icon_is_decoration() -> None:
 def test_a_sparkline_needs_two_values() -> None:
     assert console.sparkline([1]) == ""
     assert "<polyline" in str(console.sparkline([1, 3, 2]))
+
+
+@pytest.mark.parametrize(
+    ("until", "shown"),
+    [
+        (datetime(2026, 3, 1, 16, 0, tzinfo=UTC), ">2026-03-01<"),
+        (datetime(2026, 3, 1, 10, 30, tzinfo=UTC), ">2026-03-01 18:30<"),
+        (None, "—"),
+    ],
+)
+def test_what_ends_at_midnight_lasts_through_the_day_before(until: datetime | None, shown: str) -> None:
+    assert shown in str(console.through(until))
+
+
+@pytest.mark.parametrize(("language", "shown"), [("zh-hans", "一、二"), ("en", "一, 二")])
+def test_lists_are_parted_as_the_language_does(language: str, shown: str) -> None:
+    with translation.override(language):
+        assert Template('{{ items|listed|default:"—" }}').render(Context({"items": ["一", "二"]})) == shown
+        assert Template('{{ items|listed|default:"—" }}').render(Context({"items": []})) == "—"

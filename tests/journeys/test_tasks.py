@@ -47,7 +47,7 @@ def test_a_task_is_made_done_and_seen(open_page: Callable[..., Page], product: P
     expect(step.locator(".tone-green")).to_be_visible()
     expect(step).to_contain_text("3/3")
     step.get_by_role("link").click()
-    expect(page.locator("main code").filter(has_text="event:")).to_have_count(3)
+    expect(page.locator("main .list .list-main")).to_have_count(3)
 
 
 def test_three_days_are_checked_in_two_of_them_made_up(open_page: Callable[..., Page], product: Product) -> None:

@@ -83,7 +83,7 @@ def test_points_are_shown_with_how_they_came_about(client: Client) -> None:
     )  # fmt: skip
     points.spend(member_id=member.pk, amount=20, reference="s1", reason="兑换", now=NOW)
     page = client.get(address(member, "points/")).content.decode()
-    assert "双倍积分日 ×2" in page
+    assert "双倍积分日 ×2 · 消费积分<" in page
     assert "+120" in page
     assert "-20" in page
     assert "兑换" in page
@@ -96,6 +96,25 @@ def test_checking_in_twice_checks_in_once(client: Client) -> None:
         assert client.post(address(member, "check-in/")).status_code == 302
     assert CheckIn.objects.filter(member=member).count() == 1
     assert client.get(address(member, "check-in/")).status_code == 405
+
+
+def test_a_missed_day_is_made_up_for_points_where_they_have_a_price(client: Client) -> None:
+    member, today = make_member(), clock.shop_date(clock.now())
+    content = checkin_calendars.Content(name="每日签到", makeups_per_month=1, makeup_price=30)
+    checkin_calendars.create(key="daily", content=content, now=NOW)
+    missed = [today - timedelta(days=1)] if today.day > 1 else []
+    page = client.get(address(member, "tasks/")).content.decode()
+    assert page.count('<li class="weekday"') == 7
+    for day in missed:
+        button = f'name="day" value="{day.isoformat()}"'
+        assert button in page
+        pressed = {"pay": "points", "day": day.isoformat()}
+        refused = client.post(address(member, "check-in/make-up/"), pressed, follow=True).content.decode()
+        assert "my-note--bad" in refused
+        points.earn(member_id=member.pk, amount=50, reference="e", now=NOW)
+        done = client.post(address(member, "check-in/make-up/"), pressed, follow=True).content.decode()
+        assert button not in done
+        assert CheckIn.objects.get(member=member).day == day
 
 
 def test_what_cannot_be_done_is_said_on_the_page(client: Client) -> None:

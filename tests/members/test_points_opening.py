@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from members.models import Member, PointsAccount, PointsEntry, PointsLot
+from members.models import EventType, Member, PointsAccount, PointsEntry, PointsLot
 from members.operations import currencies, earning_backfill, earning_demo, points, points_many, points_moves
 from members.operations.points import Credit
 from members.queries import points_check
@@ -115,6 +115,7 @@ def test_nothing_is_booked_when_one_is_refused() -> None:
 
 
 def test_the_points_of_past_orders_are_booked_once() -> None:
+    EventType.objects.get_or_create(key="review.posted")
     members = [make_member() for _ in range(3)]
     for member in members:
         for days in range(1, 9):

@@ -17,7 +17,7 @@ from members.queries import points_ledger
 from scrm.common import clock, jobs
 from scrm.common.access import DataScope, Role
 from scrm.common.models import AuditEntry, Job, Notification
-from tests.factories import client_as, make_member, make_staff, make_store
+from tests.factories import client_as, make_member, make_order, make_staff, make_store
 
 pytestmark = pytest.mark.django_db
 FORM = {"reference": "console:1", "currency": "points", "direction": "credit", "amount": "50", "reason": "活动补发"}
@@ -56,6 +56,16 @@ def test_a_members_page_shows_balances_lots_holds_and_why(operator: Client, memb
     panel = text(operator, f"/members/{member.pk}/")
     assert f"/points/members/{member.pk}/" in panel
     assert "获得 1,120 积分" in panel
+
+
+def test_the_ledger_calls_an_order_by_its_number(operator: Client, member: Member) -> None:
+    order = make_order(member, external_number="D-77")
+    earn(member, 10, f"order:{order.pk}:1", source=f"order:{order.pk}")
+    earn(member, 20, "till-5", source="till")
+    for address in (f"/points/members/{member.pk}/", "/points/"):
+        page = text(operator, address)
+        assert f'<a href="/earning/orders/{order.pk}/">订单 D-77</a>' in page
+        assert "till-5" in page
 
 
 def test_a_hold_is_released_by_hand(operator: Client, member: Member) -> None:

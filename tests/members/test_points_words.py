@@ -44,6 +44,23 @@ def test_details_that_are_none_say_nothing(detail: Any) -> None:
     assert points_words.explain(entry("earn", detail)) == []
 
 
+def test_members_read_rules_without_their_versions() -> None:
+    assert points_words.explain(entry("earn", {"lines": [LINE]}), versions=False) == ["+60 = ¥60.00 × 1 · 消费积分"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("order:7", "订单 D7"), ("order:8", ""), ("task:3:1", "任务"), ("checkin:1:2026-11-21", "签到"),
+        ("tier:2:1", "会员等级"), ("event:9", "行为"), ("former", ""), ("task", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_movement_says_what_it_is_about(source: str, said: str) -> None:
+    one = entry("earn", {})
+    one.source = source
+    assert points_words.about(one, {"7": "D7"}) == said
+
+
 def test_other_movements_say_what_brought_them() -> None:
     assert points_words.explain(entry("refund", {"spent": "s1"}, "redeemed")) == ["退还消费（s1）所用的积分"]
     assert points_words.explain(entry("reverse", {"asked": 1_200}, "available", "reversed")) == ["应扣回 1,200"]

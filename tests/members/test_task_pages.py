@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -12,9 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from members.models import CheckInCalendar, EventType, Task
 from members.operations import checkin_calendars, checkins
 from members.operations.checkin_calendars import Content
+from members.queries import task_words
 from scrm.common import clock
 from scrm.common.access import Role
-from tests.factories import client_as, make_member
+from tests.factories import client_as, make_member, make_order
 from tests.members.tasking import LONG_AGO, do, make_task, points
 
 pytestmark = pytest.mark.django_db
@@ -109,7 +111,10 @@ def test_a_members_page_shows_tasks_and_check_ins_and_why() -> None:
     shown = client.get(f"/members/{member.pk}/").content.decode()
     assert 'id="member-tasks"' in shown
     assert "1/2" in shown
-    assert "event:" in client.get(f"/members/{member.pk}/tasks/{task.pk}/").content.decode()
+    # What counted is said in words.
+    page = client.get(f"/members/{member.pk}/tasks/{task.pk}/").content.decode()
+    assert '<div class="list-main">page</div>' in page
+    assert "event:" not in page
     assert client.get(f"/members/{member.pk}/tasks/{10**9}/").status_code == 404
 
 
@@ -157,3 +162,11 @@ def test_lists_take_no_more_statements_with_more_rows() -> None:
         make_task(f"t{number}", after=[Task.objects.get(key="first")])
     do(member, clock.now() - timedelta(days=1), now=clock.now())
     assert {path: statements(path) for path in paths} == before
+
+
+def test_what_counted_is_said_in_words() -> None:
+    member = make_member()
+    order = make_order(member, external_number="D-77")
+    said = task_words.facts(member.pk, ["profile:name", f"order:{order.pk}", "checkin:2026-11-21", f"order:{uuid4()}"])
+    assert said == {"profile:name": "姓名", f"order:{order.pk}": "订单 D-77", "checkin:2026-11-21": "签到"}
+    assert task_words.facts(make_member().pk, [f"order:{order.pk}"]) == {}

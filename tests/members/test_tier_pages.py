@@ -56,7 +56,8 @@ def test_a_ladder_is_set_up_and_previewed(member: Member) -> None:
     preview = client.post("/tiers/preview/", SETTINGS | LADDER)
     assert 'data-moved="1"' in preview.content.decode()
     assert not TierScheme.objects.exists()
-    saved = client.post("/tiers/edit/", SETTINGS | LADDER)
+    gold_only = {"step_points": ["", "", "200"]}
+    saved = client.post("/tiers/edit/", SETTINGS | LADDER | gold_only)
     assert (saved.status_code, TierScheme.objects.get().rungs.count()) == (302, 3)
     tiers.evaluate_everyone(now=NOW)
     page = client.get("/tiers/").content.decode()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,10 +22,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from scrm.common import display
-from scrm.common.display import MISSING, ago, day, integer, money
+from scrm.common.display import MISSING, ago, day, integer, listed, moment, money, through
 
 register = template.Library()
-for written in (money, integer, ago, day):
+for written in (money, integer, ago, day, moment, through, listed):
     register.filter(written.__name__, written)
 
 
@@ -154,17 +153,6 @@ def mask(value: Any) -> str:
     if len(text) >= 8:
         return f"{text[:3]}****{text[-4:]}"
     return f"{text[:1]}{'*' * max(len(text) - 1, 1)}"
-
-
-# --- time ---------------------------------------------------------------------------------------------------------
-
-
-@register.filter
-def moment(value: datetime | None) -> SafeString | str:
-    """An exact local time, to the minute."""
-    if not isinstance(value, datetime):
-        return day(value) if isinstance(value, date) else MISSING
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), display.local(value))
 
 
 # --- addresses and forms --------------------------------------------------------------------------------------------
