@@ -236,8 +236,7 @@ class Clock(Beside):
         for tick in itertools.count():
             if self.stop.wait(1.0):
                 return
-            while done := watches.sweep(now=clock.now()):
-                self.swept += done
+            self.swept += watches.sweep_due()
             if tick % 2:
                 self.folded += folding.fold_everything()
 

@@ -27,9 +27,7 @@ from tags.operations import (
 )
 from tags.queries import merged
 
-# At most so many chunks of due answers per tick; the next tick goes on.
-_SWEEPS = 100
-# The same of tags whose validity is over.
+# At most so many chunks of tags whose validity is over per tick; the next tick goes on.
 _LAPSES = 20
 
 
@@ -129,9 +127,7 @@ def run_replay_rule(_job_id: int, progress: jobs.Progress) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def sweep_watches(**_: Any) -> None:
     """What time alone has turned by now."""
-    for _number in range(_SWEEPS):
-        if not watches.sweep(now=clock.now()):
-            break
+    watches.sweep_due()
 
 
 @shared_task(queue=Queues.COMPUTE.value)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pgtrigger
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Now
 
 from members.enums import EntryKind, ExpiryKind, HoldState, PointsAccountName, ReversalPolicy
 from scrm.common.audit import audited
@@ -90,11 +90,6 @@ class PointsAccount(models.Model):
     pending = models.BigIntegerField(db_default=0)
     available = models.BigIntegerField(db_default=0)
     held = models.BigIntegerField(db_default=0)
-    arrears = models.GeneratedField(
-        expression=Greatest(-models.F("available"), models.Value(0)),
-        output_field=models.BigIntegerField(),
-        db_persist=True,
-    )
     last_number = models.BigIntegerField(db_default=0)  # of the newest entry
     due_at = models.DateTimeField(null=True)
     idle_at = models.DateTimeField(null=True)  # when everything expires unless something is earned or spent before

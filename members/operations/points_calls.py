@@ -78,6 +78,8 @@ _REFUSALS: dict[str, tuple[type[DomainError], str | None, str, Any]] = {
 
 # Who acts, and that commits need not wait for the disk (`durable`).
 _OPENING = "SELECT set_config('scrm.actor', %(actor)s, true), set_config('synchronous_commit', 'off', true)"
+# Whoever works out what hangs on a balance holds the member, and before the account (`summaries.hold`).
+_HOLD = "SELECT 1 FROM members_membersummary WHERE member_id = %(member)s FOR NO KEY UPDATE"
 # Everything up to here is written out: the fourth argument.
 _CLOSING = "COMMIT; SELECT pg_logical_emit_message(false, 'scrm', '', true)"
 
@@ -93,11 +95,12 @@ def call(function: str, values: Mapping[str, Any], member_id: int, currency: str
     """
     with refusing(), durable(opened=False) as opening:
         passing, more = gates.entering(now=now, by_index=True)
-        text = f"{opening}SELECT m.* FROM {function}; {passing}"
+        text = f"{opening}{_HOLD}; SELECT m.* FROM {function}; {passing}"
         with statements.forgetting(), connection.cursor() as cursor:
             cursor.execute(text, {**values, **more, "actor": current_actor().ref})
             if opening:
                 cursor.nextset()
+            cursor.nextset()
             found = cursor.fetchone()
             if found is None:
                 raise Stale
@@ -105,7 +108,6 @@ def call(function: str, values: Mapping[str, Any], member_id: int, currency: str
             cursor.nextset()
             signatures = gates.entered(cursor)
         if not movement.duplicate and movement.number is not None:
-            # The ledger holds the member.
             facts = Facts(now=now, member_ids=[member_id], topics=frozenset({topic(currency)}))
             reactions.run(facts, signatures)
     return movement

@@ -112,7 +112,7 @@ def hold_holders(member_ids: Collection[int]) -> dict[int, int]:
 def hold_touched(facts: Facts) -> None:
     """Hold the members of a landed batch who are not held by having been written."""
     touched = {topic: facts.touched(topic) for topic in facts.topics}
-    # An intake of events or orders holds those already, as it has written their summaries; the ledger's functions do.
+    # An intake of events or orders holds those already, as it has written their summaries; whoever books points, too.
     held = {
         member_id
         for topic, member_ids in touched.items()

@@ -78,9 +78,10 @@ RULES: dict[str, str] = {
         WHERE member_id BETWEEN %(a)s AND %(b)s AND e.debit IN ('issued', 'adjusted') AND l.number IS NULL
     """,
     "what is left of lots less arrears is available and held": f"""
-        SELECT member_id, currency_id, (COALESCE(l.active, 0) - x.arrears)::text, (x.available + x.held)::text
+        SELECT member_id, currency_id, (COALESCE(l.active, 0) - GREATEST(-x.available, 0))::text,
+               (x.available + x.held)::text
         FROM {_ACCOUNTS} x LEFT JOIN ({_LOTS}) l USING ({_ACCOUNT})
-        WHERE COALESCE(l.active, 0) - x.arrears <> x.available + x.held
+        WHERE COALESCE(l.active, 0) - GREATEST(-x.available, 0) <> x.available + x.held
     """,
     "what is left of waiting lots is pending": f"""
         SELECT member_id, currency_id, COALESCE(l.waiting, 0)::text, x.pending::text

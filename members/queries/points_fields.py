@@ -52,10 +52,12 @@ def _mine(context: Context, alias: str) -> Sql:
     )
 
 
-def _balance(column: str) -> Callable[[Context], Source]:
+def _balance(column: str, shown: str = "{}") -> Callable[[Context], Source]:
+    """A balance of the account; `shown` is what is made of it."""
+
     def source(context: Context) -> Source:
         value = compose(
-            f"CASE WHEN a.due_at <= {{}} THEN (points_ahead(a, {{}})).{column} ELSE a.{column} END",
+            shown.format(f"CASE WHEN a.due_at <= {{}} THEN (points_ahead(a, {{}})).{column} ELSE a.{column} END"),
             bind(context.as_of), bind(context.as_of),
         )  # fmt: skip
         return Row("members_pointsaccount a", _mine(context, "a"), value, absent=0)
@@ -134,7 +136,8 @@ register(
           always_set=True, params=(_CURRENCY,), topics=topics, turns=_balance_turns),
     Field("points.pending", _("Points pending"), GROUP, FieldType.INTEGER, _balance("pending"),
           always_set=True, params=(_CURRENCY,), topics=topics, turns=_balance_turns),
-    Field("points.arrears", _("Points in arrears"), GROUP, FieldType.INTEGER, _balance("arrears"),
+    Field("points.arrears", _("Points in arrears"), GROUP, FieldType.INTEGER,
+          _balance("available", "GREATEST(-({}), 0)"),
           always_set=True, params=(_CURRENCY,), topics=topics, turns=_balance_turns),
     Field("points.expiring", _("Points that expire soon"), GROUP, FieldType.INTEGER, _expiring,
           always_set=True, params=(_WITHIN, _CURRENCY), topics=topics, turns=_expiring_turns),

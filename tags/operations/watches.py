@@ -11,6 +11,7 @@ evaluation of everyone sees its facts.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from django.db import connection
 
 from members.operations import summaries
-from scrm.common import conditions
+from scrm.common import clock, conditions
 from scrm.common.errors import DomainError, NotFound
 from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts
@@ -34,12 +35,16 @@ from tags.queries import watches as queries
 
 __all__ = [
     "Evaluated", "change", "create", "disable", "discard", "enable", "evaluate_everyone", "follow", "follow_moves",
-    "purge", "react", "reconsider", "refresh", "sweep",
+    "purge", "react", "reconsider", "refresh", "sweep", "sweep_due",
 ]  # fmt: skip
 
 _CHUNK = 1_000
 # Rows of a watch that are removed in one transaction.
 _AT_ONCE = 20_000
+# Of what is due at a tick so many chunks are swept gently, with a rest behind each; what is left then is a backlog.
+_GENTLE_CHUNKS = 40
+_CHUNKS = 100
+_GENTLE_SIZE, _SIZE = 50, 200
 
 
 def react(facts: Facts, signatures: Signatures) -> None:
@@ -70,11 +75,30 @@ def refresh(*, topics: Collection[str], member_ids: Collection[int], now: dateti
             follow(dict.fromkeys(topics, chunk), now=now)
 
 
-def sweep(*, now: datetime, limit: int = 200) -> int:
+def sweep_due() -> int:
+    """Sweep everything that is due, as a tick of the clock does; answers how many answers. The next tick goes on.
+
+    Gently: batches of facts come first, so a few are swept at a time, and then nothing for as long as that took. A
+    backlog, as after a standstill or at midnight, is swept in larger chunks and without rest.
+    """
+    swept = 0
+    for number in range(_CHUNKS):
+        gentle = number < _GENTLE_CHUNKS
+        started = time.perf_counter()
+        found = sweep(now=clock.now(), limit=_GENTLE_SIZE if gentle else _SIZE)
+        if not found:
+            break
+        swept += found
+        if gentle:
+            time.sleep(time.perf_counter() - started)
+    return swept
+
+
+def sweep(*, now: datetime, limit: int = _SIZE) -> int:
     """Evaluate what time alone may have turned by now, for just the members concerned; answers how many answers.
 
-    Few at once: their members are held, and facts about them wait for some hundredths of a second. Several may sweep
-    at once: each passes over the members that another one, or an intake, is busy with.
+    Few at once: their members are held, and facts about them wait. Several may sweep at once: each passes over the
+    members that another one, or an intake, is busy with.
     """
     with atomic():
         with connection.cursor() as cursor:

@@ -327,3 +327,15 @@ def test_the_beat_sweeps_until_nothing_is_due(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("scrm.common.clock.now", lambda: NOW + 8 * DAY)
     tasks.sweep_watches()
     assert (stored(rule.watch), WatchFlip.objects.count()) == (set(), 0)
+
+
+def test_a_backlog_is_swept_in_one_tick_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first chunks of a tick are small and rest; what they leave is swept in larger ones."""
+    rule = make_rule(did("page", 1, days=7))
+    land([event(make_member(), "page") for _ in range(9)])
+    monkeypatch.setattr("scrm.common.clock.now", lambda: NOW + 8 * DAY)
+    monkeypatch.setattr(watches, "_GENTLE_CHUNKS", 2)
+    monkeypatch.setattr(watches, "_GENTLE_SIZE", 1)
+    monkeypatch.setattr(watches, "_SIZE", 4)
+    assert watches.sweep_due() == 9
+    assert (stored(rule.watch), WatchFlip.objects.count()) == (set(), 0)
