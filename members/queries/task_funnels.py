@@ -107,5 +107,5 @@ def _prices() -> dict[str, int]:
 
 
 def _cost(task: Task, given: int, prices: Mapping[str, int]) -> int:
-    each = sum(one["amount"] * prices.get(one["currency"], 0) for one in task.rewards if one["kind"] == "points")
+    each: int = sum(one["amount"] * prices.get(one["currency"], 0) for one in task.rewards if one["kind"] == "points")
     return (given * each + 500) // 1_000
