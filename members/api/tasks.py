@@ -16,7 +16,7 @@ from members.models import Task, TaskCompletion, TaskFact
 from members.operations import task_definitions
 from members.operations import tasks as operations
 from members.operations.task_definitions import Content
-from members.queries import profiles, task_previews, tasks
+from members.queries import profiles, task_funnels, task_previews, tasks
 from members.queries.task_words import Words
 from scrm.api.views import ApiView
 from scrm.common import clock
@@ -91,6 +91,7 @@ class FunnelSerializer(serializers.Serializer[Any]):
     completions = serializers.IntegerField()
     rewarded_completions = serializers.IntegerField()
     cost = serializers.IntegerField(help_text="Minor units.")
+    counted_at = serializers.DateTimeField(help_text="Now, or when the task was last counted if many have begun it.")
 
 
 class MemberTaskSerializer(serializers.Serializer[Any]):
@@ -227,7 +228,7 @@ class TaskFunnelView(ManagedView):
 
     @extend_schema(operation_id="tasks_funnel", responses=FunnelSerializer)
     def get(self, request: Request, task_id: int) -> Response:
-        return Response(FunnelSerializer(tasks.funnels([tasks.get(task_id).pk])[task_id]).data)
+        return Response(FunnelSerializer(task_funnels.of(tasks.get(task_id).pk)).data)
 
 
 _OF_STEP = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -38,9 +39,20 @@ class Product:
 
     address: str
     password: str
+    environment: dict[str, str] | None = None  # of one that was started here
 
     def url(self, path: str) -> str:
         return self.address.rstrip("/") + path
+
+    def python(self, code: str) -> str:
+        """Run code beside the product, on its database; answers what it printed."""
+        if self.environment is None:
+            pytest.skip("runs only on a product that the tests have started")
+        environment = self.environment | {"CMD": shlex.join(["shell", "--no-imports", "-c", code])}
+        command = [sys.executable, "-m", "scrm.local", "manage"]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=120
+        ).stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +84,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         assert ready.wait(START_SECONDS), "".join(said[-40:])
         login = next((m for line in said if (m := re.match(r"Log in as demo / (\S+)", line))), None)
         assert login is not None, "".join(said[-40:])
-        yield Product(f"http://127.0.0.1:{port}", login.group(1))
+        yield Product(f"http://127.0.0.1:{port}", login.group(1), environment)
     finally:
         process.terminate()
         process.wait(60)
