@@ -26,6 +26,7 @@ from members.operations import tier_schemes as schemes
 from members.operations import tiers as operations
 from members.queries import profiles, tier_preview, tier_schemes, tiers
 from members.rules.rewards import dump
+from scrm.api.views import valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Invalid, NotFound
@@ -117,9 +118,7 @@ class LadderView(ManagedView):
     @extend_schema(operation_id="tiers_update", request=LadderInSerializer, responses=LadderSerializer)
     def put(self, request: Request) -> Response:
         """Make the next version. Nobody loses a tier by it that has not expired."""
-        given = LadderInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = valid(LadderInSerializer(data=request.data))
         made = schemes.save(
             content=_content(data), version=data["version"], effective_from=data.get("effective_from"),
             actor=self.actor, now=clock.now(),
@@ -159,9 +158,7 @@ class LadderPreviewView(ManagedView):
 
     @extend_schema(operation_id="tiers_preview", request=LadderInSerializer, responses=MigrationSerializer)
     def post(self, request: Request) -> Response:
-        given = LadderInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        content, now = _content(given.validated_data), clock.now()
+        content, now = _content(valid(LadderInSerializer(data=request.data))), clock.now()
         gifts = schemes.checked(content) if content.gifts_on_change else [()] * len(content.steps)
         found = tier_preview.migration(scheme=schemes.scheme_of(content, now=now), gifts=gifts, now=now)
         named = {
@@ -215,9 +212,7 @@ class MemberTierView(ManagedView):
     def put(self, request: Request, member_id: int) -> Response:
         """Set it by hand until an instant, with a reason: takes `points.adjust`."""
         profiles.get(member_id=member_id, actor=self.actor)
-        given = HandInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        operations.set_by_hand(member_id=member_id, **given.validated_data, now=clock.now())
+        operations.set_by_hand(member_id=member_id, **valid(HandInSerializer(data=request.data)), now=clock.now())
         return Response(self._stand(member_id))
 
     @extend_schema(operation_id="members_tier_destroy", responses={204: None})
