@@ -107,6 +107,7 @@ PAGES: dict[str, Address] = {
     "rfm-migration": linked("/rfm/", r"/rfm/\d+/migration/"),
     "rfm-versions": linked("/rfm/", r"/rfm/\d+/versions/"),
     "rfm-models": "/rfm/models/",
+    "rfm-model-new": "/rfm/models/new/",
     "rfm-alerts": "/rfm/alerts/",
     "lifecycle": "/lifecycle/",
     "lifecycle-limits": "/lifecycle/limits/",
