@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,54 +16,26 @@ from tests.journeys.pages import PAGES, Links
 AXE = Axe()
 # Where to keep a picture of every page; none are kept unless asked for.
 PICTURES = os.environ.get("SCRM_PICTURES")
-# Charts follow the window some frames later.
-IS_WIDER = """async () => {
-    const isWider = () => document.documentElement.scrollWidth > innerWidth + 1, until = performance.now() + 2_000;
-    while (isWider() && performance.now() < until) await new Promise(requestAnimationFrame);
-    return isWider();
-}"""
 
 
-@dataclass(frozen=True)
-class Sight:
-    """How a page is looked at: what `look` finds wrong with it, beside being wider than the window."""
-
-    viewport: dict[str, int]
-    theme: str
-    look: Callable[[Page], list[str]] = lambda _page: []
-
-    def take(self, page: Page) -> None:
-        """Change the window and the theme of the page that is open."""
-        page.set_viewport_size(self.viewport)  # type: ignore[arg-type]
-        page.emulate_media(color_scheme=self.theme)  # type: ignore[arg-type]
-        page.evaluate("theme => document.documentElement.setAttribute('data-bs-theme', theme)", self.theme)
-
-    def label(self, language: str) -> str:
-        return f"{self.viewport['width']}-{self.theme}-{language}"
-
-
-def visit_all(page: Page, product: Product, language: str, sights: Sequence[Sight]) -> list[str]:
-    """Open every page and collect what is wrong with it in each sight: no page may be wider than the window."""
+def visit_all(page: Page, product: Product, label: str, look: Callable[[str], list[str]]) -> list[str]:
+    """Open every page and collect what is wrong with it: no page may be wider than the window."""
     found = []
     links = Links(page, product)
     for name, address in PAGES.items():
         path = address if isinstance(address, str) else address(links)
-        sights[0].take(page)
         answer = page.goto(product.url(path))
         assert answer is not None
         assert answer.status == 200, f"{name}: {answer.status}"
         assert page.locator("h1").count() == 1, name
         links.keep(path)
-        for sight in sights:
-            sight.take(page)
-            label = sight.label(language)
-            if page.evaluate(IS_WIDER):
-                found.append(f"{name}, {label}: wider than the window")
-            found += [f"{name}, {label}: {problem}" for problem in sight.look(page)]
-            if PICTURES:
-                folder = Path(PICTURES)
-                folder.mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=folder / f"{name}-{label}.png", animations="disabled")
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+            found.append(f"{name}: wider than the window")
+        found += [f"{name}: {problem}" for problem in look(name)]
+        if PICTURES:
+            folder = Path(PICTURES)
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{name}-{label}.png", animations="disabled")
     return found
 
 
