@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
@@ -265,4 +266,5 @@ def initial_of(task: Task) -> dict[str, Any]:
         "needed": Decimal(content.needed) / 100 if content.measure == TaskMeasure.SUM else content.needed,
         "window_days": content.window_days or None,
         "after": [str(one) for one in content.after],
+        "condition": json.dumps(content.who, ensure_ascii=False) if content.who else "",
     }
