@@ -27,6 +27,7 @@ from members.operations import tier_trials
 from members.operations import tiers as operations
 from members.queries import profiles, tier_preview, tier_schemes, tiers
 from members.rules.rewards import dump
+from scrm.api.views import valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Invalid, NotFound
@@ -118,9 +119,7 @@ class LadderView(ManagedView):
     @extend_schema(operation_id="tiers_update", request=LadderInSerializer, responses=LadderSerializer)
     def put(self, request: Request) -> Response:
         """Make the next version. Nobody loses a tier by it that has not expired."""
-        given = LadderInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = valid(LadderInSerializer(data=request.data))
         made = schemes.save(
             content=_content(data), version=data["version"], effective_from=data.get("effective_from"),
             actor=self.actor, now=clock.now(),
@@ -190,9 +189,7 @@ class LadderPreviewView(ManagedView):
 
     @extend_schema(operation_id="tiers_preview", request=LadderInSerializer, responses=MigrationSerializer)
     def post(self, request: Request) -> Response:
-        given = LadderInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        content, now = _content(given.validated_data), clock.now()
+        content, now = _content(valid(LadderInSerializer(data=request.data))), clock.now()
         scheme, gifts = schemes.scheme_of(content, now=now), schemes.gifts_on_change(content)
         return Response(_migration(tier_preview.migration(scheme=scheme, gifts=gifts, now=now)))
 
@@ -205,9 +202,8 @@ class LadderTrialListView(ManagedView):
     @extend_schema(operation_id="tiers_trials_create", request=LadderInSerializer, responses={202: TrialSerializer})
     def post(self, request: Request) -> Response:
         """Count in the background. While the same ladder is being counted, that trial is answered."""
-        given = LadderInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        trial = tier_trials.queue(content=_content(given.validated_data), actor=self.actor, now=clock.now())
+        content = _content(valid(LadderInSerializer(data=request.data)))
+        trial = tier_trials.queue(content=content, actor=self.actor, now=clock.now())
         return Response(TrialSerializer(trial).data, status=202)
 
 
@@ -265,9 +261,7 @@ class MemberTierView(ManagedView):
     def put(self, request: Request, member_id: int) -> Response:
         """Set it by hand until an instant, with a reason: takes `points.adjust`."""
         profiles.get(member_id=member_id, actor=self.actor)
-        given = HandInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        operations.set_by_hand(member_id=member_id, **given.validated_data, now=clock.now())
+        operations.set_by_hand(member_id=member_id, **valid(HandInSerializer(data=request.data)), now=clock.now())
         return Response(self._stand(member_id))
 
     @extend_schema(operation_id="members_tier_destroy", responses={204: None})

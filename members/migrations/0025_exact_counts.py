@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('common', '0003_bitmaps'),
-        ('members', '0023_points_back'),
+        ('members', '0024_points_moved'),
     ]
 
     operations = [

@@ -167,7 +167,7 @@ def _save(request: ConsoleRequest, task: Task | None) -> HttpResponse:
         except conditions.BadCondition as error:
             faults = error.detail["errors"]
         except DomainError as error:
-            form.refuse(error.detail.get("field"), str(error))
+            form.refuse(error)
         else:
             messages.success(request, _("The task is saved."))
             return redirect("task_detail", task.pk)
@@ -194,9 +194,7 @@ def _form(
         "reward_kinds": reward_rows.kinds(Words()),
         "tests": shown_tests(tests),
         "operators": test_operators(),
-        "builder": condition_editors.context(
-            request, condition=str(form["condition"].value() or ""), faults=faults, unsaved=form.is_bound
-        ),
+        "builder": condition_editors.of_form(request, form, stored=like.who if like else None, faults=faults),
         "faults": faults,
     }
     return render(request, "members/task_form.html", context, status=status)

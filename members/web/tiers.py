@@ -24,6 +24,7 @@ from members.web.tier_words import settings_in_words
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 
 DAYS = 90
 
@@ -91,7 +92,7 @@ def tier_edit(request: ConsoleRequest) -> HttpResponse:
                 effective_from=form.effective_from(), now=clock.now(),
             )  # fmt: skip
         except DomainError as error:
-            form.add_error(*_refusal(form, error))
+            refuse(form, error, names={"effective_from": "effective_on"}, message=_place(error) + str(error))
         else:
             messages.success(request, _("Saved. Everybody is being looked at; follow it in the task centre."))
             return redirect("tier_list")
@@ -203,9 +204,3 @@ def _place(error: DomainError) -> str:
     """Which level a refusal is about, in words."""
     found = re.match(r"steps\[(\d+)\]", str(error.detail.get("field", "")))
     return "" if found is None else _("Level %(level)s: ") % {"level": int(found[1]) + 1}
-
-
-def _refusal(form: LadderForm, error: DomainError) -> tuple[str | None, str]:
-    name = str(error.detail.get("field", ""))
-    name = {"effective_from": "effective_on"}.get(name, name)
-    return (name if name in form.fields else None), _place(error) + str(error)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -20,12 +21,17 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 START_SECONDS = 240
+LONGEST = ["test_tour_phone.py", "test_tour_light.py", "test_tour_dark.py", "test_builder.py", "test_tags.py"]
 
 expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    # They come last, so that no product runs beside other tests for nothing; and the longest first, so that workers
+    # end together.
+    order = {here / name: place for place, name in enumerate(LONGEST, 1)}
+    items.sort(key=lambda item: order.get(item.path, len(order) + 1) if here in item.path.parents else 0)
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -35,11 +41,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Product:
-    """A running SCRM: its address and the demo login."""
+    """A running SCRM: its address, the demo login and, once somebody has logged in, the cookies of that."""
 
     address: str
     password: str
     environment: dict[str, str] | None = None  # of one that was started here
+    cookies: list[Any] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         return self.address.rstrip("/") + path
@@ -53,6 +60,19 @@ class Product:
         return subprocess.run(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=120
         ).stdout.strip()
+
+    def log_in(self, page: Page) -> None:
+        """Log in with the form; who comes later has the same session."""
+        if self.cookies:
+            page.context.add_cookies(self.cookies)
+            page.goto(self.url("/profile/"))
+            return
+        page.goto(self.url("/accounts/login/"))
+        page.locator("input[name=login]").fill("demo")
+        page.locator("input[name=password]").fill(self.password)
+        page.locator("form button[type=submit]").last.click()
+        page.wait_for_url(self.url("/"))
+        self.cookies = [one for one in page.context.cookies() if one["name"] != "language"]
 
 
 @pytest.fixture(scope="session")
@@ -174,11 +194,7 @@ def open_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page
         page = context.new_page()
         page.on("console", lambda m: complaints.lines.append(f"{page.url}: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda error: complaints.lines.append(f"{page.url}: {error}"))
-        page.goto(product.url("/accounts/login/"))
-        page.locator("input[name=login]").fill("demo")
-        page.locator("input[name=password]").fill(product.password)
-        page.locator("form button[type=submit]").last.click()
-        page.wait_for_url(product.url("/"))
+        product.log_in(page)
         return page
 
     yield build

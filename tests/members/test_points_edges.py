@@ -229,3 +229,17 @@ def test_no_balance_overflows(ann: Member) -> None:
     assert code_of(lambda: earn(ann, 10**12 + 1, "much")) == "amount_out_of_range"
     assert spend(ann, 10**12).available == 10**15 - 10**12
     assert reverse(ann, 10**12).available == 10**15 - 2 * 10**12
+
+
+def test_what_is_not_booked_leaves_the_account_as_it_was(ann: Member) -> None:
+    """The account is changed first: a repetition, also one that would have expired sooner, takes the change back."""
+    earn(ann, 10, expires_at=NOW + 40 * DAY)
+    spend(ann, 3)
+    before = PointsAccount.objects.values().get(member=ann)
+    assert (before["last_number"], before["due_at"]) == (2, NOW + 40 * DAY)
+    assert earn(ann, 10, expires_at=NOW + 5 * DAY).duplicate
+    assert spend(ann, 3).duplicate
+    Member.objects.filter(pk=ann.pk).update(status="erased")
+    assert code_of(lambda: earn(ann, 10, "e2", expires_at=NOW + 5 * DAY)) == "unknown_member"
+    assert code_of(lambda: spend(ann, 3, "s2")) == "unknown_member"
+    assert PointsAccount.objects.values().get(member=ann) == before
