@@ -1,7 +1,7 @@
 """Looking at everybody's membership tier again: growth of twelve rolling months, four levels.
 
 Each member has growth lots of the last two years. Measured are the first placing, a night in which nothing has changed,
-and one in which one per cent of the members have earned more or are due.
+one in which one per cent of the members have earned more or are due, and the exact preview of a changed ladder.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from django.db import connection, transaction
 
-from members.models import PointsCurrency
-from members.operations import currencies, tier_schemes, tiers
+from members.models import PointsCurrency, TierScheme
+from members.operations import currencies, tier_schemes, tier_trials, tiers
 from members.operations.tier_schemes import Content, StepContent
-from scrm.common import bulk, clock
+from scrm.common import bulk, clock, jobs
 from scrm.common.access import SYSTEM
 
 _TABLES = ["members_member", "members_membersummary", "members_pointslot"]
@@ -48,12 +49,26 @@ def main(size: int) -> None:
         cursor.execute("UPDATE members_pointslot SET earned_at = %s WHERE member_id %% 100 = 0 AND number = 1", [now])
     changed_s, changed = _timed(now + timedelta(minutes=2))
     print(f"one per cent new: {changed_s:.1f} s, {changed:,} written")
+    preview_s = _previewed(now)
+    print(f"exact preview of a changed ladder: {preview_s:.1f} s")
     figures = {
+        "exact_preview_1m_s": round(preview_s * 1_000_000 / size, 1),
         "members": size, "evaluate_1m_s": round(changed_s * 1_000_000 / size, 1), "changed": changed,
         "first_placing_1m_s": round(first * 1_000_000 / size, 1), "placed": placed,
         "nothing_new_1m_s": round(night * 1_000_000 / size, 1), "load": round(os.getloadavg()[0], 1),
     }  # fmt: skip
     print("BENCH " + json.dumps({"name": "tiers", "ratios": {}, "figures": figures}))
+
+
+def _previewed(now: datetime) -> float:
+    """Everybody by a ladder of which every threshold is lower by a fifth, as the job counts them."""
+    former = tier_schemes.content_of(TierScheme.objects.get())
+    content = replace(former, steps=[replace(step, threshold=step.threshold * 4 // 5) for step in former.steps])
+    content = replace(content, steps=[replace(step, retention=step.threshold) for step in content.steps])
+    started = time.perf_counter()
+    trial = tier_trials.queue(content=content, actor=SYSTEM, now=now)
+    jobs.run(job_id=trial.job_id or 0, handler=lambda _job_id, progress: tier_trials.run(progress=progress))
+    return time.perf_counter() - started
 
 
 def _timed(now: datetime) -> tuple[float, int]:

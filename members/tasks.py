@@ -23,9 +23,11 @@ from members.operations import (
     points_grants,
     points_liability,
     points_warnings,
+    task_funnels,
     task_runs,
     tier_days,
     tier_schemes,
+    tier_trials,
     tiers,
 )
 from members.queries import scopes
@@ -91,6 +93,20 @@ def run_earning_trial(_job_id: int, progress: Progress) -> None:
     earning_trials.run(progress=progress)
 
 
+@jobs.handles(tier_trials.KIND)
+def run_tier_trial(_job_id: int, progress: Progress) -> None:
+    """Count on behalf of whoever asked for it."""
+    user = progress.job.created_by
+    with acting_as(scopes.actor_of(user)) if user is not None else nullcontext():
+        tier_trials.run(progress=progress)
+
+
+@jobs.handles(task_funnels.KIND)
+def run_task_funnels(_job_id: int, progress: Progress) -> None:
+    task_funnels.count(now=clock.now(), progress=progress)
+    progress.finish_with(result_url=reverse("task_list"))
+
+
 @jobs.handles(points_grants.KIND)
 def run_points_grant(_job_id: int, progress: Progress) -> None:
     """Grant points on behalf of whoever asked for it."""
@@ -120,6 +136,11 @@ def book_due_points(**_: Any) -> None:
 @shared_task(queue=Queues.DEFAULT.value)
 def run_nightly_points_liability(**_: Any) -> None:
     points_liability.count(now=clock.now())
+
+
+@shared_task(queue=Queues.COMPUTE.value)
+def count_task_funnels(**_: Any) -> None:
+    task_funnels.count(now=clock.now())
 
 
 @shared_task(queue=Queues.DEFAULT.value)

@@ -30,6 +30,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     # Tiers end, are kept or lost, notices go out; paid memberships end.
     "sweep-tiers": {"task": "members.tasks.sweep_tiers", "schedule": 5.0, "options": {"expires": 15}},
+    # Of tasks that many have begun; the others are counted when somebody looks.
+    "count-task-funnels": {"task": "members.tasks.count_task_funnels", "schedule": crontab(minute="40")},
     "lapse-claims": {"task": "members.tasks.lapse_claims", "schedule": 10.0, "options": {"expires": 30}},
     "low-benefit-stock": {"task": "members.tasks.tell_of_low_stock", "schedule": 60.0, "options": {"expires": 60}},
     # Soon after each hour: the first tick of a shop day gives almost all of them.

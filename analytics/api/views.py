@@ -16,18 +16,10 @@ from analytics.models import RfmModel, RfmRun
 from analytics.operations import rfm as rfm_operations
 from analytics.queries import lifecycle, rfm, summary
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import NotFound
-
-
-def _checked(kind: type[Any], data: Any) -> dict[str, Any]:
-    """The validated values. Raises DRF's `ValidationError`."""
-    read = kind(data=data)
-    read.is_valid(raise_exception=True)
-    values: dict[str, Any] = read.validated_data
-    return values
 
 
 def _model(model_id: int | None) -> RfmModel:
@@ -49,7 +41,7 @@ class SummaryView(ApiView):
         responses=serializers.SummarySerializer,
     )
     def get(self, request: Request) -> Response:
-        query = _checked(serializers.SummaryQuery, request.query_params)
+        query = valid(serializers.SummaryQuery(data=request.query_params))
         found = summary.summary(
             actor=self.actor, now=clock.now(), source=query.get("source"), paid_only=query["paid_only"]
         )
@@ -66,7 +58,7 @@ class RfmView(ApiView):
         responses=serializers.RfmSerializer,
     )
     def get(self, request: Request) -> Response:
-        model = _model(_checked(serializers.ModelQuery, request.query_params).get("model"))
+        model = _model(valid(serializers.ModelQuery(data=request.query_params)).get("model"))
         board = rfm.board(actor=self.actor, model=model)
         if board is None:
             raise NotFound(_("RFM has not been computed yet."), code="not_computed")
@@ -103,7 +95,7 @@ class RfmRunsView(KeysetListView):
         responses={202: serializers.RunSerializer},
     )
     def post(self, request: Request) -> Response:
-        values = _checked(serializers.RunIn, request.data)
+        values = valid(serializers.RunIn(data=request.data))
         now = clock.now()
         run = rfm_operations.start(
             model_id=_model(values.get("model")).pk,

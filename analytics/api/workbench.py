@@ -18,7 +18,7 @@ from analytics.operations import alerts, lifecycle, rfm_models, rfm_preview
 from analytics.queries import alerts as alert_queries
 from analytics.queries import lifecycle as lifecycle_queries
 from analytics.queries import lifecycle_moves, rfm, rfm_moves
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import NotFound
@@ -116,7 +116,7 @@ class RfmVersionsView(ApiView):
     )
     def post(self, request: Request, model_id: int) -> Response:
         rfm_models.ensure_everybody(self.actor)
-        values = _read(shapes.RestoreIn, request.data).validated_data
+        values = valid(shapes.RestoreIn(data=request.data))
         model = rfm_models.restore(model_id=model_id, version=values["version"], from_version=values["from_version"])
         return Response(shapes.ModelSerializer(model).data)
 
@@ -154,7 +154,7 @@ class RfmMigrationView(ApiView):
         responses=shapes.MovesSerializer,
     )
     def get(self, request: Request, model_id: int) -> Response:
-        query = _read(shapes.MigrationQuery, request.query_params).validated_data
+        query = valid(shapes.MigrationQuery(data=request.query_params))
         found = rfm_moves.between(
             actor=self.actor,
             model=_model(model_id),
@@ -176,7 +176,7 @@ class LifecycleMovesView(ApiView):
         responses=shapes.MovesSerializer,
     )
     def get(self, request: Request) -> Response:
-        query = _read(shapes.TransitionQuery, request.query_params).validated_data
+        query = valid(shapes.TransitionQuery(data=request.query_params))
         found = lifecycle_moves.between(
             actor=self.actor, earlier_id=query.get("earlier"), later_id=query.get("later"), kind=query["kind"]
         )

@@ -17,6 +17,7 @@ from analytics.web.forms import AlertForm
 from analytics.web.views import number
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 
 
 @require_http_methods(["GET", "POST"])
@@ -38,8 +39,7 @@ def alert_rules(request: ConsoleRequest) -> HttpResponse:
             else:
                 operations.update(rule_id=rule.pk, rule=form.rule())
         except DomainError as error:
-            field = error.detail.get("field")
-            form.refuse("watched" if field in ("part", "model") else field, str(error))
+            refuse(form, error, names={"part": "watched", "model": "watched"})
         else:
             messages.success(request, _("Saved. It is judged from the next run on."))
             return redirect("alert_rules")

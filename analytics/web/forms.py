@@ -74,9 +74,6 @@ class LimitsForm(forms.Form):
         values = {field.name: self.cleaned_data[field.name] for field in fields(Limits)}
         return Limits(**{**values, "activity_types": tuple(values["activity_types"])})
 
-    def refuse(self, field: str | None, message: str) -> None:
-        self.add_error(field if field in self.fields else None, message)
-
 
 class AlertForm(forms.Form):
     """An alert rule. What is watched is one choice of model and part: `class.3`, `layer.3`, `stage`, `aipl`."""
@@ -122,6 +119,3 @@ class AlertForm(forms.Form):
         names = ("key", "direction", "percent", "against", "smallest", "enabled")
         watched = rule.part if rule.model_id is None else f"{rule.part}.{rule.model_id}"
         return {"watched": watched, **{name: getattr(rule, name) for name in names}}
-
-    def refuse(self, field: str | None, message: str) -> None:
-        self.add_error(field if field in self.fields else None, message)

@@ -22,6 +22,7 @@ from analytics.web.views import number
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 
 
 @page(allow=Permission.ANALYTICS_VIEW)
@@ -97,7 +98,7 @@ def lifecycle_limits(request: ConsoleRequest) -> HttpResponse:
         try:
             operations.redefine(version=form.cleaned_data["version"], limits=form.limits())
         except DomainError as error:
-            form.refuse(error.detail.get("field"), str(error))
+            refuse(form, error)
         else:
             if "apply" in request.POST:
                 return _start(request)

@@ -18,15 +18,10 @@ from campaigns.operations import campaigns as operations
 from campaigns.operations import templates as template_operations
 from campaigns.queries import campaigns, reports, templates
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock, money
 from scrm.common.access import Permission
 from scrm.common.errors import Forbidden
-
-
-def _valid(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 class _ListAndAdd(KeysetListView):
@@ -59,7 +54,7 @@ class CampaignListView(_ListAndAdd):
         summary="Create a draft", request=serializers.CampaignIn, responses={201: serializers.CampaignSerializer}
     )
     def post(self, request: Request) -> Response:
-        plan = operations.Plan(**_valid(serializers.CampaignIn(data=request.data)))
+        plan = operations.Plan(**valid(serializers.CampaignIn(data=request.data)))
         campaign = operations.create(plan=plan, user_id=self.user_id)
         return Response(serializers.CampaignSerializer(campaign).data, status=201)
 
@@ -104,7 +99,7 @@ class CampaignStopView(_ActView):
         return super().post(request, campaign_id)
 
     def run(self, request: Request, campaign_id: int) -> Campaign:
-        reason = _valid(serializers.StopIn(data=request.data))["reason"]
+        reason = valid(serializers.StopIn(data=request.data))["reason"]
         return operations.stop(campaign_id=campaign_id, reason=reason, now=clock.now())
 
 
@@ -150,6 +145,6 @@ class TemplateListView(_ListAndAdd):
         summary="Create a template", request=serializers.TemplateIn, responses={201: serializers.TemplateSerializer}
     )
     def post(self, request: Request) -> Response:
-        values = _valid(serializers.TemplateIn(data=request.data))
+        values = valid(serializers.TemplateIn(data=request.data))
         template = template_operations.create(**values, user_id=self.user_id)
         return Response(serializers.TemplateSerializer(template).data, status=201)

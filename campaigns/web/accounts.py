@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST
 from campaigns.channels import channel
 from campaigns.operations import accounts as operations
 from campaigns.queries import accounts
-from campaigns.web.forms import AccountForm, add_problem
+from campaigns.web.forms import AccountForm
 from scrm.common.access import Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 
 _MAIL_FIELDS = ("host", "port", "security", "username", "sender_address", "sender_name")
 
@@ -52,7 +53,7 @@ def _page(request: HttpRequest, account_id: int | None) -> HttpResponse:
                 is_active=data["is_active"],
             )
         except DomainError as error:
-            add_problem(form, error)
+            refuse(form, error)
         else:
             notes.success(request, _("The account was saved."))
             return redirect("account_list")

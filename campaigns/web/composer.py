@@ -20,10 +20,11 @@ from campaigns.operations import campaigns as operations
 from campaigns.operations import trials
 from campaigns.operations.campaigns import Plan
 from campaigns.queries import accounts, campaigns, contents, preflight, previews, templates
-from campaigns.web.forms import AudienceForm, ContentForm, ScheduleForm, add_problem
+from campaigns.web.forms import AudienceForm, ContentForm, ScheduleForm
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 from tags.queries import segments
 
 STEPS = ("audience", "content", "schedule", "check")
@@ -54,7 +55,7 @@ def campaign_new(request: ConsoleRequest) -> HttpResponse:
         try:
             campaign = operations.create(plan=Plan(**form.cleaned_data), user_id=request.actor.id)
         except DomainError as error:
-            add_problem(form, error)
+            refuse(form, error)
         else:
             return redirect("campaign_edit", campaign_id=campaign.pk, step="content")
     return _page(request, None, "audience", form)
@@ -79,7 +80,7 @@ def campaign_edit(request: ConsoleRequest, campaign_id: int, step: str) -> HttpR
                 version=int(version) if version.isdigit() else 0,
             )
         except DomainError as error:
-            add_problem(form, error)
+            refuse(form, error)
         else:
             return redirect("campaign_edit", campaign_id=campaign_id, step=STEPS[STEPS.index(step) + 1])
     return _page(request, campaign, step, form)

@@ -121,9 +121,3 @@ class AccountForm(forms.Form):
     sender_address = forms.CharField(max_length=254, required=False, label=_("Sender address"))
     sender_name = forms.CharField(max_length=60, required=False, label=_("Sender name"))
     is_active = forms.BooleanField(required=False, initial=True, label=_("In use"))
-
-
-def add_problem(form: forms.Form, error: Any) -> None:
-    """Show a typed failure of an operation at its field."""
-    field = error.detail.get("field")
-    form.add_error(field if field in form.fields else None, str(error.message))

@@ -15,10 +15,11 @@ from campaigns.models import MessageTemplate
 from campaigns.operations import templates as operations
 from campaigns.queries import contents, messages, templates
 from campaigns.web.composer import _preview
-from campaigns.web.forms import TemplateForm, add_problem
+from campaigns.web.forms import TemplateForm
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 from scrm.common.pagination import paginate
 
 
@@ -43,7 +44,7 @@ def template_new(request: ConsoleRequest) -> HttpResponse:
         try:
             operations.create(**form.cleaned_data, user_id=request.actor.id)
         except DomainError as error:
-            add_problem(form, error)
+            refuse(form, error)
         else:
             notes.success(request, _("The template was saved."))
             return redirect("template_list")
@@ -70,7 +71,7 @@ def template_edit(request: ConsoleRequest, template_id: int) -> HttpResponse:
                 now=clock.now(),
             )
         except DomainError as error:
-            add_problem(form, error)
+            refuse(form, error)
         else:
             notes.success(request, _("The template was saved."))
             return redirect("template_list")

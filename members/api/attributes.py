@@ -15,6 +15,7 @@ from members.models import Attribute
 from members.operations import attributes as operations
 from members.queries import attributes
 from members.rules.attributes import LONGEST_CHOICE, LONGEST_KEY, LONGEST_LABEL, MOST_CHOICES
+from scrm.api.views import valid
 from scrm.common import clock
 from scrm.common.access import Permission
 
@@ -59,9 +60,7 @@ class AttributeListView(_AttributeView):
         operation_id="attributes_create", request=AttributeInSerializer, responses={201: AttributeSerializer}
     )
     def post(self, request: Request) -> Response:
-        given = AttributeInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        made = operations.create(**given.validated_data)
+        made = operations.create(**valid(AttributeInSerializer(data=request.data)))
         return Response(AttributeSerializer(made).data, status=201)
 
 
@@ -74,9 +73,8 @@ class AttributeView(_AttributeView):
 
     @extend_schema(operation_id="attributes_update", request=AttributeChangesSerializer, responses=AttributeSerializer)
     def put(self, request: Request, attribute_id: int) -> Response:
-        given = AttributeChangesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        changed = operations.update(attribute_id=attribute_id, **given.validated_data, now=clock.now())
+        given = valid(AttributeChangesSerializer(data=request.data))
+        changed = operations.update(attribute_id=attribute_id, **given, now=clock.now())
         return Response(AttributeSerializer(changed).data)
 
     @extend_schema(

@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from members.api import benefit_serializers as shapes
-from members.api.benefits import valid
 from members.models import MemberBenefit, Store
 from members.operations import benefit_uses, benefits
 from members.queries import benefit_claims as queries
@@ -20,7 +19,7 @@ from members.queries import benefits as entitlements
 from members.queries import profiles
 from scrm.api import problems
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Actor, Permission
 from scrm.common.errors import Conflict, Invalid
@@ -120,8 +119,7 @@ class CodeVerifyView(_ActView):
     @extend_schema(summary="What is behind a code", request=shapes.CodeGiven, responses=shapes.ClaimSerializer)
     def post(self, request: Request) -> Response:
         """Changes nothing. 422 `mistyped_code` for what cannot be a code, 404 `unknown_code` when nobody has it."""
-        given = valid(shapes.CodeGiven(data=request.data))
-        return Response(shown(queries.by_code(given["code"], actor=self.actor)))
+        return Response(shown(queries.by_code(valid(shapes.CodeGiven(data=request.data))["code"], actor=self.actor)))
 
 
 class CodeRedeemView(_ActView):

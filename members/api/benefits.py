@@ -23,6 +23,7 @@ from members.operations.benefit_stock import CodeIn
 from members.queries import benefit_catalogue as queries
 from members.queries import benefit_stock as stock
 from scrm.api.pagination import KeysetListView
+from scrm.api.views import valid
 from scrm.common import clock
 from scrm.common.access import DataScope
 from scrm.common.errors import Forbidden, Invalid
@@ -142,11 +143,6 @@ class SettlementView(ManagedView):
 def content(given: dict[str, Any]) -> Content:
     """What the operation takes, from checked input."""
     return Content(**{**given, "rules": [RuleIn(**rule) for rule in given["rules"]]})
-
-
-def valid(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def _day(request: Request, name: str) -> date:

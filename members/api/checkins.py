@@ -16,7 +16,7 @@ from members.operations import checkin_calendars
 from members.operations import checkins as operations
 from members.operations.checkin_calendars import Content
 from members.queries import checkins, profiles
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Forbidden
@@ -113,9 +113,7 @@ class CalendarListView(ManagedView):
         operation_id="checkin_calendars_create", request=CalendarInSerializer, responses={201: CalendarSerializer}
     )
     def post(self, request: Request) -> Response:
-        given = CalendarInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = valid(CalendarInSerializer(data=request.data))
         made = checkin_calendars.create(key=values.pop("key"), content=Content(**values), now=clock.now())
         return Response(CalendarSerializer(made).data, status=201)
 
@@ -132,9 +130,7 @@ class CalendarView(ManagedView):
     )
     def put(self, request: Request, calendar_id: int) -> Response:
         """`version` is the one that was read; 409 `changed_meanwhile` when it is not the present one."""
-        given = CalendarChangeSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = valid(CalendarChangeSerializer(data=request.data))
         version = values.pop("version")
         changed = checkin_calendars.change(calendar_id=calendar_id, version=version, content=Content(**values))
         return Response(CalendarSerializer(changed).data)
@@ -159,13 +155,12 @@ class MemberCheckInsView(ApiView):
         responses=MonthSerializer,
     )
     def get(self, request: Request, member_id: int) -> Response:
-        given = _AskedSerializer(data=request.query_params)
-        given.is_valid(raise_exception=True)
+        given = valid(_AskedSerializer(data=request.query_params))
         now = clock.now()
         found = checkins.month(
             member=profiles.get(member_id=member_id, actor=self.actor),
-            calendar=checkins.get(given.validated_data.get("calendar")),
-            first=checkins.first_of(given.validated_data.get("month", ""), now),
+            calendar=checkins.get(given.get("calendar")),
+            first=checkins.first_of(given.get("month", ""), now),
             now=now,
         )
         return Response(MonthSerializer(found).data)
@@ -173,12 +168,9 @@ class MemberCheckInsView(ApiView):
     @extend_schema(operation_id="member_checkins_create", request=CheckInSerializer, responses=AnswerSerializer)
     def post(self, request: Request, member_id: int) -> Response:
         """Check a member in for today: once a day of the shop, the second time is a `duplicate`."""
-        given = CheckInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = valid(CheckInSerializer(data=request.data))
         member = profiles.get(member_id=member_id, actor=self.actor)
-        answer = operations.check_in(
-            member_id=member.pk, calendar_id=given.validated_data.get("calendar"), now=clock.now()
-        )
+        answer = operations.check_in(member_id=member.pk, calendar_id=given.get("calendar"), now=clock.now())
         return Response(AnswerSerializer(answer).data)
 
 
@@ -189,14 +181,13 @@ class MemberMakeUpView(ApiView):
 
     @extend_schema(operation_id="member_checkins_make_up", request=MakeUpSerializer, responses=AnswerSerializer)
     def post(self, request: Request, member_id: int) -> Response:
-        given = MakeUpSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = valid(MakeUpSerializer(data=request.data))
         member = profiles.get(member_id=member_id, actor=self.actor)
         answer = operations.make_up(
             member_id=member.pk,
-            day=given.validated_data["day"],
-            pay=given.validated_data["pay"],
-            calendar_id=given.validated_data.get("calendar"),
+            day=given["day"],
+            pay=given["pay"],
+            calendar_id=given.get("calendar"),
             now=clock.now(),
         )
         return Response(AnswerSerializer(answer).data)

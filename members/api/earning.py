@@ -15,7 +15,7 @@ from members.enums import EarningTrigger
 from members.models import EarningPeriod, EarningRule, EarningTrial
 from members.operations import earning_backfill, earning_rules, earning_trials
 from members.queries import earning
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 
@@ -131,11 +131,6 @@ class _EarningView(ConditionedView):
         return Response(EarningRuleSerializer(earning.get(rule_id)).data, status=status)
 
 
-def _valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
-
-
 class EarningRuleListView(_EarningView):
     """Every earning rule: some dozens."""
 
@@ -148,7 +143,7 @@ class EarningRuleListView(_EarningView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """As a draft: it counts once it is activated."""
-        made = earning_rules.create(now=clock.now(), **_valid(EarningRuleIn(data=request.data)))
+        made = earning_rules.create(now=clock.now(), **valid(EarningRuleIn(data=request.data)))
         return self.answer(made.pk, 201)
 
 
@@ -160,7 +155,7 @@ class EarningRuleView(_EarningView):
     @extend_schema(operation_id="earning_rules_update", request=EarningChangeIn, responses=EarningRuleSerializer)
     def put(self, request: Request, rule_id: int) -> Response:
         """The next version. Of an active rule it counts for facts from now on."""
-        earning_rules.revise(rule_id=rule_id, now=clock.now(), **_valid(EarningChangeIn(data=request.data)))
+        earning_rules.revise(rule_id=rule_id, now=clock.now(), **valid(EarningChangeIn(data=request.data)))
         return self.answer(rule_id)
 
 
@@ -169,7 +164,7 @@ class EarningRuleActivateView(_EarningView):
         operation_id="earning_rules_activate", request=EarningActivateIn, responses=EarningRuleSerializer
     )  # fmt: skip
     def post(self, request: Request, rule_id: int) -> Response:
-        earning_rules.activate(rule_id=rule_id, now=clock.now(), **_valid(EarningActivateIn(data=request.data)))
+        earning_rules.activate(rule_id=rule_id, now=clock.now(), **valid(EarningActivateIn(data=request.data)))
         earning_backfill.queue(rule_id=rule_id, actor=self.actor)
         return self.answer(rule_id)
 
@@ -195,7 +190,7 @@ class EarningTrialListView(_EarningView):
     def post(self, request: Request, rule_id: int) -> Response:
         """Try the newest version on past orders, in the background. Nothing is booked."""
         trial = earning_trials.queue(
-            rule_id=rule_id, actor=self.actor, now=clock.now(), **_valid(EarningTrialIn(data=request.data))
+            rule_id=rule_id, actor=self.actor, now=clock.now(), **valid(EarningTrialIn(data=request.data))
         )  # fmt: skip
         return Response(EarningTrialSerializer(trial).data, status=202)
 

@@ -14,6 +14,7 @@ from members.models import EventType
 from members.operations import event_types as operations
 from members.queries import event_types
 from members.rules.event_types import LONGEST_KEY, LONGEST_NAME
+from scrm.api.views import valid
 from scrm.common import clock
 from scrm.common.access import Permission
 
@@ -81,9 +82,8 @@ class EventTypeListView(_EventTypeView):
         operation_id="event_types_create", request=EventTypeInSerializer, responses={201: EventTypeSerializer}
     )
     def post(self, request: Request) -> Response:
-        given = EventTypeInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        return Response(EventTypeSerializer(operations.declare(**given.validated_data)).data, status=201)
+        given = valid(EventTypeInSerializer(data=request.data))
+        return Response(EventTypeSerializer(operations.declare(**given)).data, status=201)
 
 
 class EventTypeView(_EventTypeView):
@@ -95,6 +95,5 @@ class EventTypeView(_EventTypeView):
 
     @extend_schema(operation_id="event_types_update", request=EventTypeNameSerializer, responses=EventTypeSerializer)
     def put(self, request: Request, type_id: int) -> Response:
-        given = EventTypeNameSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        return Response(EventTypeSerializer(operations.rename(type_id=type_id, **given.validated_data)).data)
+        given = valid(EventTypeNameSerializer(data=request.data))
+        return Response(EventTypeSerializer(operations.rename(type_id=type_id, **given)).data)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from members.operations import member_links as operations
 from members.queries import profiles
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 
@@ -33,9 +33,8 @@ class MemberLinkView(ApiView):
 
     @extend_schema(operation_id="members_link", request=LinkInSerializer, responses={201: LinkSerializer})
     def post(self, request: Request, member_id: int) -> Response:
-        given = LinkInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = valid(LinkInSerializer(data=request.data))
         member = profiles.get(member_id=member_id, actor=self.actor)
-        token, ends = operations.issue(member_id=member.pk, days=given.validated_data["days"], now=clock.now())
+        token, ends = operations.issue(member_id=member.pk, days=given["days"], now=clock.now())
         address = request.build_absolute_uri(reverse("my_card", args=[token]))
         return Response({"url": address, "expires_at": ends}, status=201)

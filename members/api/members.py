@@ -21,7 +21,7 @@ from members.models import Member
 from members.operations import profiles as profile_acts
 from members.queries import consents, directory, profiles, timeline
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.pagination import Page
@@ -67,9 +67,7 @@ class MemberDetailView(ApiView):
     )
     def patch(self, request: Request, member_id: int) -> Response:
         """Change the profile: takes `members.edit` as well. Sent twice, it answers a conflict and changes nothing."""
-        given = MemberChangesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        changes = dict(given.validated_data)
+        changes = valid(MemberChangesSerializer(data=request.data))
         member = profile_acts.edit(
             actor=self.actor,
             member_id=member_id,

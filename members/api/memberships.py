@@ -14,6 +14,7 @@ from members.models import Membership, MembershipPlan
 from members.operations import memberships as operations
 from members.operations.tier_schemes import TONES
 from members.queries import memberships, profiles
+from scrm.api.views import valid
 from scrm.common import clock
 from scrm.common.access import Permission
 
@@ -87,9 +88,7 @@ class PlanListView(ManagedView):
 
     @extend_schema(operation_id="membership_plans_create", request=PlanInSerializer, responses={201: PlanSerializer})
     def post(self, request: Request) -> Response:
-        given = PlanInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = dict(given.validated_data)
+        data = valid(PlanInSerializer(data=request.data))
         made = operations.create_plan(key=data.pop("key"), content=operations.PlanContent(**data))
         return Response(PlanSerializer(made).data, status=201)
 
@@ -104,9 +103,8 @@ class PlanView(ManagedView):
     @extend_schema(operation_id="membership_plans_update", request=PlanChangesSerializer, responses=PlanSerializer)
     def put(self, request: Request, key: str) -> Response:
         """Terms that were bought keep their price and their end."""
-        given = PlanChangesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        changed = operations.change_plan(key=key, content=operations.PlanContent(**given.validated_data))
+        given = valid(PlanChangesSerializer(data=request.data))
+        changed = operations.change_plan(key=key, content=operations.PlanContent(**given))
         return Response(PlanSerializer(changed).data)
 
 
@@ -135,9 +133,7 @@ class MembershipListView(_MembershipView):
     def post(self, request: Request, member_id: int) -> Response:
         """A term from now, or from the end of the running one of the same plan. 200 when the reference was known."""
         profiles.get(member_id=member_id, actor=self.actor)
-        given = BuyInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        made, new = operations.buy(member_id=member_id, **given.validated_data, now=clock.now())
+        made, new = operations.buy(member_id=member_id, **valid(BuyInSerializer(data=request.data)), now=clock.now())
         return Response(MembershipSerializer(made).data, status=201 if new else 200)
 
 
@@ -149,9 +145,8 @@ class MembershipRefundView(_MembershipView):
     )
     def post(self, request: Request, member_id: int) -> Response:
         profiles.get(member_id=member_id, actor=self.actor)
-        given = RefundInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        ended, _new = operations.refund(member_id=member_id, **given.validated_data, now=clock.now())
+        given = valid(RefundInSerializer(data=request.data))
+        ended, _new = operations.refund(member_id=member_id, **given, now=clock.now())
         return Response(MembershipSerializer(ended).data)
 
 
@@ -163,7 +158,6 @@ class MembershipRenewalView(_MembershipView):
     )
     def post(self, request: Request, member_id: int) -> Response:
         profiles.get(member_id=member_id, actor=self.actor)
-        given = RenewalInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        row = operations.set_auto_renew(member_id=member_id, **given.validated_data, now=clock.now())
+        given = valid(RenewalInSerializer(data=request.data))
+        row = operations.set_auto_renew(member_id=member_id, **given, now=clock.now())
         return Response(MembershipSerializer(row).data)

@@ -15,7 +15,7 @@ from members.api import points_serializers as serializers
 from members.operations import points
 from members.operations.points import Movement
 from members.queries import identities
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Actor, Permission
 from scrm.common.errors import Conflict, Invalid, NotFound
@@ -63,9 +63,7 @@ class BookingView(ApiView):
         raise NotImplementedError
 
     def post(self, request: Request) -> Response:
-        given = self.taken(data=request.data)
-        given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = valid(self.taken(data=request.data))
         member_id = member_of(values.pop("member"), actor=self.actor)
         values |= {"member_id": member_id, "now": clock.now()}
         moved = retrying(lambda: self.book(values))

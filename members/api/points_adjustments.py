@@ -21,8 +21,8 @@ from members.operations import currencies
 from members.operations.currencies import Content
 from members.queries import adjustments, points
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
-from scrm.common import clock
+from scrm.api.views import ApiView, valid
+from scrm.common import clock, downloads
 from scrm.common.access import Permission
 from scrm.common.transactions import retrying
 
@@ -42,9 +42,7 @@ class PointsAdjustView(ApiView):
         responses={200: serializers.AdjustmentSerializer, 201: serializers.AdjustmentSerializer},
     )
     def post(self, request: Request) -> Response:
-        given = serializers.AdjustIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = valid(serializers.AdjustIn(data=request.data))
         member_id = member_of(values.pop("member"), actor=self.actor)
         now = clock.now()
         adjustment, known = retrying(
@@ -89,20 +87,10 @@ class AdjustmentFileView(ApiView):
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, adjustment_id: int) -> FileResponse:
-        return attachment(adjustments.get(adjustment_id, actor=self.actor))
-
-
-def attachment(adjustment: PointsAdjustment) -> FileResponse:
-    """The kept file, always for saving and never shown in place. Raises `NotFound`."""
-    answer = FileResponse(
-        adjustments.attachment_path(adjustment).open("rb"),
-        as_attachment=True,
-        filename=adjustment.file_name,
-        content_type=adjustment.file_type,
-    )
-    answer["Cache-Control"] = "no-store"
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer
+        adjustment = adjustments.get(adjustment_id, actor=self.actor)
+        return downloads.answer(
+            adjustments.attachment_path(adjustment), name=adjustment.file_name, content_type=adjustment.file_type
+        )
 
 
 class AdjustmentApproveView(ApiView):
@@ -135,10 +123,9 @@ class AdjustmentRejectView(ApiView):
         responses={200: serializers.AdjustmentSerializer},
     )
     def post(self, request: Request, adjustment_id: int) -> Response:
-        given = serializers.RejectIn(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = valid(serializers.RejectIn(data=request.data))
         adjustment = operations.reject(
-            actor=self.actor, adjustment_id=adjustment_id, answer=given.validated_data["answer"], now=clock.now()
+            actor=self.actor, adjustment_id=adjustment_id, answer=given["answer"], now=clock.now()
         )
         return Response(serializers.AdjustmentSerializer(adjustment).data)
 
@@ -156,9 +143,7 @@ class CurrencyListView(ManagedView):
         responses={201: serializers.CurrencySerializer},
     )
     def post(self, request: Request) -> Response:
-        given = serializers.CurrencyIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = valid(serializers.CurrencyIn(data=request.data))
         key, spendable = values.pop("key"), values.pop("spendable")
         made = currencies.create(key=key, spendable=spendable, content=Content(**values))
         return Response(serializers.CurrencySerializer(made).data, status=201)
@@ -178,7 +163,6 @@ class CurrencyView(ManagedView):
     )
     def put(self, request: Request, key: str) -> Response:
         """Everything is replaced: what is not given becomes its default."""
-        given = serializers.CurrencyChangesSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        changed = currencies.change(key=key, content=Content(**given.validated_data))
+        given = valid(serializers.CurrencyChangesSerializer(data=request.data))
+        changed = currencies.change(key=key, content=Content(**given))
         return Response(serializers.CurrencySerializer(changed).data)

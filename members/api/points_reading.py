@@ -19,7 +19,7 @@ from members.models import PointsEntry
 from members.operations import currencies
 from members.queries import points, points_ledger, points_liability, points_lots
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Invalid
@@ -42,9 +42,7 @@ class _MemberView(ApiView):
         ref: dict[str, Any] = {kind: query[kind] for kind in _NAMED if query.get(kind)}
         if number := query.get("member_id"):
             ref["member_id"] = _whole(number)
-        given = serializers.MemberRefSerializer(data=ref)
-        given.is_valid(raise_exception=True)
-        return member_of(given.validated_data, actor=self.actor)
+        return member_of(valid(serializers.MemberRefSerializer(data=ref)), actor=self.actor)
 
 
 def _whole(text: str) -> int | str:

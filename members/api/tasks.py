@@ -16,9 +16,9 @@ from members.models import Task, TaskCompletion, TaskFact
 from members.operations import task_definitions
 from members.operations import tasks as operations
 from members.operations.task_definitions import Content
-from members.queries import profiles, task_previews, tasks
+from members.queries import profiles, task_funnels, task_previews, tasks
 from members.queries.task_words import Words
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 
@@ -91,6 +91,7 @@ class FunnelSerializer(serializers.Serializer[Any]):
     completions = serializers.IntegerField()
     rewarded_completions = serializers.IntegerField()
     cost = serializers.IntegerField(help_text="Minor units.")
+    counted_at = serializers.DateTimeField(help_text="Now, or when the task was last counted if many have begun it.")
 
 
 class MemberTaskSerializer(serializers.Serializer[Any]):
@@ -167,9 +168,7 @@ class TaskListView(ManagedView):
     @extend_schema(operation_id="tasks_create", request=TaskInSerializer, responses={201: TaskSerializer})
     def post(self, request: Request) -> Response:
         """Make a draft: nothing counts until it is started."""
-        given = TaskInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = valid(TaskInSerializer(data=request.data))
         made = operations.create(key=values.pop("key"), content=Content(**values), now=clock.now())
         return Response(TaskSerializer(_shown(made, Words())).data, status=201)
 
@@ -184,9 +183,7 @@ class TaskView(ManagedView):
     @extend_schema(operation_id="tasks_update", request=TaskChangeSerializer, responses=TaskSerializer)
     def put(self, request: Request, task_id: int) -> Response:
         """`version` is the one that was read; 409 `changed_meanwhile` when it is not the present one."""
-        given = TaskChangeSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        values = dict(given.validated_data)
+        values = valid(TaskChangeSerializer(data=request.data))
         version = values.pop("version")
         changed = operations.change(task_id=task_id, version=version, content=Content(**values), now=clock.now())
         return Response(TaskSerializer(_shown(changed, Words())).data)
@@ -203,10 +200,9 @@ class TaskStateView(ManagedView):
 
     @extend_schema(operation_id="tasks_state", request=TaskStateSerializer, responses=TaskSerializer)
     def post(self, request: Request, task_id: int) -> Response:
-        given = TaskStateSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
+        given = valid(TaskStateSerializer(data=request.data))
         act = {"active": operations.start, "paused": operations.pause, "ended": operations.end}
-        task = act[given.validated_data["state"]](task_id=task_id, now=clock.now())
+        task = act[given["state"]](task_id=task_id, now=clock.now())
         return Response(TaskSerializer(_shown(task, Words())).data)
 
 
@@ -215,9 +211,7 @@ class TaskPreviewView(ManagedView):
 
     @extend_schema(operation_id="tasks_preview", request=TaskContentSerializer, responses=PreviewSerializer)
     def post(self, request: Request) -> Response:
-        given = TaskContentSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        content = replace(Content(**given.validated_data), after=[])
+        content = replace(Content(**valid(TaskContentSerializer(data=request.data))), after=[])
         found = task_previews.preview(Task(**task_definitions.checked(content)), now=clock.now())
         return Response(PreviewSerializer(found).data)
 
@@ -227,7 +221,7 @@ class TaskFunnelView(ManagedView):
 
     @extend_schema(operation_id="tasks_funnel", responses=FunnelSerializer)
     def get(self, request: Request, task_id: int) -> Response:
-        return Response(FunnelSerializer(tasks.funnels([tasks.get(task_id).pk])[task_id]).data)
+        return Response(FunnelSerializer(task_funnels.of(tasks.get(task_id).pk)).data)
 
 
 _OF_STEP = (

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,11 +21,13 @@ from members.enums import (
     TierValidity,
     TierWindow,
 )
-from members.models import Tier, TierScheme
+from members.models import Tier, TierScheme, TierTrial
 from members.operations import tier_schemes as schemes
+from members.operations import tier_trials
 from members.operations import tiers as operations
 from members.queries import profiles, tier_preview, tier_schemes, tiers
 from members.rules.rewards import dump
+from scrm.api.views import valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Invalid, NotFound
@@ -117,9 +119,7 @@ class LadderView(ManagedView):
     @extend_schema(operation_id="tiers_update", request=LadderInSerializer, responses=LadderSerializer)
     def put(self, request: Request) -> Response:
         """Make the next version. Nobody loses a tier by it that has not expired."""
-        given = LadderInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        data = given.validated_data
+        data = valid(LadderInSerializer(data=request.data))
         made = schemes.save(
             content=_content(data), version=data["version"], effective_from=data.get("effective_from"),
             actor=self.actor, now=clock.now(),
@@ -154,21 +154,67 @@ class MigrationSerializer(serializers.Serializer[Any]):
     exact = serializers.BooleanField()
 
 
+class TrialSerializer(serializers.ModelSerializer[TierTrial]):
+    """A ladder tried on everybody, upon a `version`; `result` is null until its job has finished. Facts count until
+    `as_of`."""
+
+    state = serializers.CharField(source="job.state", allow_null=True, default=None)
+    done = serializers.IntegerField(source="job.done", allow_null=True, default=None)
+    total = serializers.IntegerField(source="job.total", allow_null=True, default=None)
+    error_code = serializers.CharField(source="job.error_code", allow_null=True, default=None)
+    result = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TierTrial
+        fields = (
+            "id", "version", "as_of", "job_id", "state", "done", "total", "error_code", "result", "finished_at",
+        )  # fmt: skip
+
+    @extend_schema_field(MigrationSerializer(allow_null=True))
+    def get_result(self, trial: TierTrial) -> dict[str, Any] | None:
+        found = tier_preview.found_by(trial)
+        return None if found is None else _migration(found)
+
+
+def _migration(found: tier_preview.Migration) -> dict[str, Any]:
+    named = {
+        name: [dict(zip(("before", "after", "members"), move, strict=True)) for move in getattr(found, name)]
+        for name in ("moves", "settled")
+    }
+    return MigrationSerializer({**asdict(found), **named}).data
+
+
 class LadderPreviewView(ManagedView):
-    """What a change of the ladder would bring. Writes nothing."""
+    """What a change of the ladder would bring, of many members from a sample. Writes nothing."""
 
     @extend_schema(operation_id="tiers_preview", request=LadderInSerializer, responses=MigrationSerializer)
     def post(self, request: Request) -> Response:
-        given = LadderInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        content, now = _content(given.validated_data), clock.now()
-        gifts = schemes.checked(content) if content.gifts_on_change else [()] * len(content.steps)
-        found = tier_preview.migration(scheme=schemes.scheme_of(content, now=now), gifts=gifts, now=now)
-        named = {
-            name: [dict(zip(("before", "after", "members"), move, strict=True)) for move in getattr(found, name)]
-            for name in ("moves", "settled")
-        }
-        return Response({**asdict(found), **named})
+        content, now = _content(valid(LadderInSerializer(data=request.data))), clock.now()
+        scheme, gifts = schemes.scheme_of(content, now=now), schemes.gifts_on_change(content)
+        return Response(_migration(tier_preview.migration(scheme=scheme, gifts=gifts, now=now)))
+
+
+class LadderTrialListView(ManagedView):
+    """The same counted exactly, of everybody."""
+
+    permission = Permission.LOYALTY_MANAGE
+
+    @extend_schema(operation_id="tiers_trials_create", request=LadderInSerializer, responses={202: TrialSerializer})
+    def post(self, request: Request) -> Response:
+        """Count in the background. While the same ladder is being counted, that trial is answered."""
+        content = _content(valid(LadderInSerializer(data=request.data)))
+        trial = tier_trials.queue(content=content, actor=self.actor, now=clock.now())
+        return Response(TrialSerializer(trial).data, status=202)
+
+
+class LadderTrialView(ManagedView):
+    """How far an exact count is, and what it found."""
+
+    permission = Permission.LOYALTY_MANAGE
+
+    @extend_schema(operation_id="tiers_trials_retrieve", responses=TrialSerializer)
+    def get(self, request: Request, trial_id: int) -> Response:
+        return Response(TrialSerializer(tier_preview.trial(trial_id)).data)
 
 
 class _LackingSerializer(serializers.Serializer[Any]):
@@ -215,9 +261,7 @@ class MemberTierView(ManagedView):
     def put(self, request: Request, member_id: int) -> Response:
         """Set it by hand until an instant, with a reason: takes `points.adjust`."""
         profiles.get(member_id=member_id, actor=self.actor)
-        given = HandInSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        operations.set_by_hand(member_id=member_id, **given.validated_data, now=clock.now())
+        operations.set_by_hand(member_id=member_id, **valid(HandInSerializer(data=request.data)), now=clock.now())
         return Response(self._stand(member_id))
 
     @extend_schema(operation_id="members_tier_destroy", responses={204: None})

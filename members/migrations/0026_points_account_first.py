@@ -209,7 +209,7 @@ class Migration(migrations.Migration):
     touched: who calls holds the member, if anything else hangs on the movement.
     """
 
-    dependencies = [("members", "0023_points_back")]
+    dependencies = [("members", "0025_exact_counts")]
 
     operations = [
         migrations.RunSQL(_FUNCTIONS, migrations.RunSQL.noop),

@@ -15,8 +15,8 @@ from .organisation import Region, Source, Staff, Store
 from .points import PointsAccount, PointsAllocation, PointsCurrency, PointsEntry, PointsHold, PointsLot
 from .points_liability import PointsCohort, PointsExpiry, PointsLiability
 from .points_moves import PointsMove, PointsMoveStep
-from .tasks import Task, TaskCompletion, TaskFact, TaskProgress, TaskStock, TaskUnlock, TaskVersion
-from .tiers import Membership, MembershipPlan, MemberTier, Tier, TierDay, TierMove, TierRung, TierScheme
+from .tasks import Task, TaskCompletion, TaskFact, TaskFunnel, TaskProgress, TaskStock, TaskUnlock, TaskVersion
+from .tiers import Membership, MembershipPlan, MemberTier, Tier, TierDay, TierMove, TierRung, TierScheme, TierTrial
 
 __all__ = [
     "Attribute",
@@ -73,6 +73,7 @@ __all__ = [
     "Task",
     "TaskCompletion",
     "TaskFact",
+    "TaskFunnel",
     "TaskProgress",
     "TaskStock",
     "TaskUnlock",
@@ -82,4 +83,5 @@ __all__ = [
     "TierMove",
     "TierRung",
     "TierScheme",
+    "TierTrial",
 ]

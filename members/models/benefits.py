@@ -221,6 +221,12 @@ class MemberBenefit(models.Model):
                 condition=models.Q(state="claimed", expires_at__isnull=False),
                 name="benefit_claim_expiring",
             ),
+            # Rewards that wait for a partner's code: few of many claims, the oldest first.
+            models.Index(
+                fields=["benefit", "claimed_at", "id"],
+                condition=models.Q(period="owed", state="claimed"),
+                name="benefit_claim_owed",
+            ),
         ]  # fmt: skip
 
 

@@ -204,9 +204,33 @@ class TaskCompletion(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["task"],
-                include=["rewarded_at", "claimed_at"],
+                fields=["task", "member"],
+                include=["rewarded_at"],
                 condition=models.Q(undone_at=None),
                 name="task_completion_of_task",
+            ),
+        ]
+
+
+class TaskFunnel(models.Model):
+    """How far members were with a task that many have begun, when they were last counted (`queries.task_funnels`)."""
+
+    placement = Placement.LOCAL
+
+    task = models.OneToOneField(Task, models.CASCADE, primary_key=True, related_name="+")
+    started = models.BigIntegerField()
+    done = models.BigIntegerField()
+    rewarded = models.BigIntegerField()
+    completions = models.BigIntegerField()
+    rewarded_completions = models.BigIntegerField()
+    counted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(started__gte=0, rewarded__gte=0, done__gte=models.F("rewarded"))
+                & models.Q(completions__gte=models.F("done"), rewarded_completions__gte=models.F("rewarded"))
+                & models.Q(completions__gte=models.F("rewarded_completions")),
+                name="task_funnel_narrows",
             ),
         ]

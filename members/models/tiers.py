@@ -237,6 +237,34 @@ class TierDay(models.Model):
     members = models.BigIntegerField()
 
 
+class TierTrial(models.Model):
+    """A ladder tried on everybody: who would move from where to where. Changes no member.
+
+    `content` is the ladder as it was edited, upon `version` (0: there was none); facts count until `as_of`.
+    """
+
+    placement = Placement.LOCAL
+
+    version = models.IntegerField()
+    content = models.JSONField()
+    as_of = models.DateTimeField()
+    job = models.ForeignKey("common.Job", models.SET_NULL, null=True, related_name="+")
+    result = models.JSONField(null=True)  # when it has finished
+    finished_at = models.DateTimeField(null=True)
+    created_by = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        triggers = [audited()]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(version__gte=0), name="tier_trial_version"),
+            models.CheckConstraint(
+                condition=models.Q(result__isnull=True, finished_at=None)
+                | models.Q(result__isnull=False, finished_at__isnull=False),
+                name="tier_trial_finished_has_result",
+            ),
+        ]
+
+
 class MembershipPlan(models.Model):
     """A paid membership (付费会员): what it costs, how long it lasts, and the tier or the badge that it brings."""
 

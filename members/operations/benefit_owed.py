@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext_noop
 
-from members.enums import BenefitKind, BenefitState, ClaimState, MemberStatus
+from members.enums import BenefitKind, BenefitState, MemberStatus
 from members.models import Benefit
 from members.operations import benefit_notices, benefit_rows, columns, summaries
 from members.operations.benefit_rows import NewClaim, Written
@@ -114,16 +114,19 @@ def _url(benefit: Benefit) -> str:
 def _waiting(
     benefit_id: int, *, limit: int | None = None, among: Sequence[object] | None = None
 ) -> list[tuple[int, object]]:
-    """(member id, claim id) of what is owed, the oldest first; of `among` only, when that is given."""
+    """(member id, claim id) of what is owed, the oldest first; of `among` only, when that is given.
+
+    By an index of such claims (`benefit_claim_owed`): its words are in the text, so that every plan may use it.
+    """
     test, values = ("", []) if among is None else ("AND b.id = ANY(%s)", [list(among)])
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT b.member_id, b.id FROM members_memberbenefit b JOIN members_member m ON m.id = b.member_id
-            WHERE b.benefit_id = %s AND b.period = %s AND b.state = %s AND m.status = %s {test}
+            WHERE b.benefit_id = %s AND b.period = '{OWED}' AND b.state = 'claimed' AND m.status = %s {test}
             ORDER BY b.claimed_at, b.id LIMIT %s
             """,
-            [benefit_id, OWED, ClaimState.CLAIMED.value, MemberStatus.ACTIVE.value, *values, limit],
+            [benefit_id, MemberStatus.ACTIVE.value, *values, limit],
         )
         rows: list[tuple[int, Any]] = cursor.fetchall()
         return rows

@@ -73,6 +73,10 @@ _REFUSALS: dict[str, tuple[type[DomainError], str | None, str, Any]] = {
     "LP015": (Conflict, "undone_already", "", gettext_lazy("This was undone already.")),
     "LP016": (Conflict, "too_late", "", gettext_lazy("It can be undone for 30 days.")),
     "LP017": (NotFound, "unknown_move", "", gettext_lazy("There is no such move.")),
+    "LP018": (
+        Conflict, "member_inactive", "",
+        gettext_lazy("The member to whom these points would go back is not active."),
+    ),
 }  # fmt: skip
 
 

@@ -19,8 +19,9 @@ from members.operations.points import Credit
 def open_accounts(kind: PointsCurrency, member_ids: Collection[int]) -> set[int]:
     """Make the accounts that are missing, and answer whose: nobody else books there until the transaction ends.
 
-    Members who are merged or erased are left out; who was given the ledger of another has an account already. The
-    members are held as in every booking, so that the order of locks is kept.
+    Members who are merged or erased, and those whose ledger was moved, are left out; who was given the ledger of
+    another has an account already, or has nothing of it in this currency. The members are held as in every booking, so
+    that the order of locks is kept.
     """
     listed = columns.integers(sorted(member_ids))
     with connection.cursor() as cursor:
@@ -34,6 +35,7 @@ def open_accounts(kind: PointsCurrency, member_ids: Collection[int]) -> set[int]
             INSERT INTO members_pointsaccount (member_id, currency_id)
             SELECT m.id, %s FROM members_member m
             WHERE m.id = ANY(%s::bigint[]) AND m.status = 'active'
+              AND NOT EXISTS (SELECT 1 FROM members_pointsmove o WHERE o.member_id = m.id AND o.undone_at IS NULL)
             ORDER BY m.id ON CONFLICT DO NOTHING RETURNING member_id
             """,
             [kind.pk, listed],

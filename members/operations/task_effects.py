@@ -15,6 +15,7 @@ from members.operations.rewards import Gift
 from members.operations.task_rows import Done, Undone
 from members.operations.tasks_known import Known, KnownTask
 from scrm.common import reactions
+from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts
 
 TOPIC = "task"
@@ -26,9 +27,21 @@ def source(task_id: int, cycle: str) -> str:
     return f"task:{task_id}:{cycle}"
 
 
-def follow(done: Sequence[Done], undone: Sequence[Undone], *, known: Known, now: datetime) -> None:
-    """Take back what was undone, reward what was done, and say so. Inside the transaction that holds the members."""
-    if not done and not undone:
+def follow(
+    done: Sequence[Done],
+    undone: Sequence[Undone],
+    turned: Collection[int],
+    *,
+    known: Known,
+    now: datetime,
+    signatures: Signatures | None = None,
+) -> None:
+    """Take back what was undone, reward what was done, and say so. Inside the transaction that holds the members.
+
+    `turned`: members of whom conditions on tasks may answer otherwise although nothing was done or undone.
+    `signatures`: the gates were passed already.
+    """
+    if not done and not undone and not turned:
         return
     _take_back(undone, now)
     automatic = [one for one in done if known.tasks[one.task_id].automatic]
@@ -36,7 +49,7 @@ def follow(done: Sequence[Done], undone: Sequence[Undone], *, known: Known, now:
     names = {task.id: task for task in known.tasks.values()}
     _note(COMPLETED, [(one, min(one.completed_at, now)) for one in done], names, now)
     _note(UNDONE, [(one, now) for one in undone], names, now)
-    members_of = {TOPIC: {one.member_id for one in done} | {one.member_id for one in undone}}
+    members_of = {TOPIC: {one.member_id for one in done} | {one.member_id for one in undone} | set(turned)}
     for kind, moved in ((COMPLETED, done), (UNDONE, undone)):
         if moved:
             members_of[f"event:{kind}"] = {one.member_id for one in moved}
@@ -46,7 +59,8 @@ def follow(done: Sequence[Done], undone: Sequence[Undone], *, known: Known, now:
             member_ids=sorted(members_of[TOPIC]),
             topics=frozenset(members_of),
             members_of=members_of,
-        )
+        ),
+        signatures,
     )
 
 

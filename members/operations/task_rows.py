@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from members.operations.tasks_known import KnownTask
 
 Pair = tuple[int, int]  # task, member
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,8 @@ class Writing:
         self._done: list[tuple[Done, int]] = []
         self._moved: list[tuple[int, int, str, datetime]] = []
         self._undone: list[Undone] = []
+        # Whose begun tasks are others now, or were done at another time than was thought.
+        self.turned: set[int] = set()
 
     def expect(self, task_id: int, member_id: int, cycles: list[Cycle]) -> None:
         """What the facts say."""
@@ -176,6 +179,11 @@ class Writing:
                 self._progress.append((task_id, member_id, cycle))
         known = {cycle.key: cycle for cycle in cycles}
         self._gone += [(task_id, member_id, key) for key in stored.progress if key not in known]
+        was = self._begun((key, done, ends_at) for key, (_, done, _, ends_at) in stored.progress.items())
+        now = self._begun((cycle.key, cycle.done, cycle.ends_at) for cycle in cycles)
+        # What lapses later than was thought is looked at when that is over.
+        if was.keys() != now.keys() or any(ends_at < was[key] for key, ends_at in now.items()):
+            self.turned.add(member_id)
         changed = False
         for key, completion in stored.completions.items():
             if not completion.live:
@@ -188,8 +196,13 @@ class Writing:
                 changed = True
             elif found.completed_at != completion.completed_at:
                 self._moved.append((task_id, member_id, key, found.completed_at))
+                self.turned.add(member_id)
                 changed = True
         return changed
+
+    def _begun(self, cycles: Iterable[tuple[str, bool, datetime | None]]) -> dict[str, datetime]:
+        """Until when what was begun counts, of (cycle, done, ends at)."""
+        return {key: ends_at or _NEVER for key, done, ends_at in cycles if not done and (ends_at or _NEVER) > self.now}
 
     def complete(self, task: KnownTask, member_id: int, cycle: Cycle, round_: int) -> Done:
         """Note that a cycle was completed."""

@@ -20,6 +20,7 @@ from members.queries import task_facts
 from members.rules import tasks as rules
 from members.rules.tasks import Cycle, Fact
 from scrm.common import clock, conditions
+from scrm.common.gates import Signatures
 
 _LONG_AGO = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MOMENT = timedelta(microseconds=1)
@@ -28,10 +29,11 @@ Pair = tuple[int, int]  # task, member
 
 @dataclass(slots=True)
 class Moves:
-    """What settling changed: who has done which cycle of which task, and who no longer has."""
+    """What settling changed: who has done which cycle of which task, who no longer has, and whose tasks were begun."""
 
     done: list[task_rows.Done] = field(default_factory=list)
     undone: list[task_rows.Undone] = field(default_factory=list)
+    turned: set[int] = field(default_factory=set)  # as in `Writing`
 
 
 def settle(
@@ -40,9 +42,10 @@ def settle(
     known: Known,
     now: datetime,
     earliest: Mapping[int, datetime] | None = None,
+    signatures: Signatures | None = None,
 ) -> Moves:
     """Settle tasks (by id) for members who are held. `earliest`: from when on each member's facts are new, if all are
-    events: cycles of days, weeks and months before that stay as they are.
+    events: cycles of days, weeks and months before that stay as they are. `signatures`: the gates were passed already.
 
     A handful of statements for each link of a chain that is concerned, whatever the number of members and tasks.
     """
@@ -54,7 +57,7 @@ def settle(
         for task_id, members in _Level(level, now, earliest or {}).settle(moves).items():
             for following in known.next.get(task_id, ()):
                 waiting.setdefault(following, set()).update(members)
-    task_effects.follow(moves.done, moves.undone, known=known, now=now)
+    task_effects.follow(moves.done, moves.undone, moves.turned, known=known, now=now, signatures=signatures)
     return moves
 
 
@@ -116,6 +119,7 @@ class _Level:
                 moves.done.append(writing.complete(task, member, cycle, round_))
                 changed.setdefault(task.id, set()).add(member)
         writing.flush()
+        moves.turned |= writing.turned
         return changed
 
     def _cycles(

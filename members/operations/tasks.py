@@ -18,7 +18,9 @@ from members.models import Task, TaskCompletion, TaskUnlock, TaskVersion
 from members.operations import summaries, task_definitions, task_effects, task_runs, task_settling, tasks_known
 from members.operations.task_definitions import FIXED, MOST_TASKS, Content
 from members.operations.task_rows import Done
+from members.queries.task_fields import STATE
 from members.rules import tasks as rules
+from scrm.common import reactions
 from scrm.common.errors import Conflict, Invalid, NotFound
 from scrm.common.gates import Signatures
 from scrm.common.reactions import Facts
@@ -34,7 +36,7 @@ def react(facts: Facts, signatures: Signatures) -> None:
         return
     only_events = all(topic.startswith("event:") for topic in touched)
     earliest = {member: first for member, (first, _last) in facts.occurred.items()} if only_events else None
-    task_settling.settle(asked, known=known, now=facts.now, earliest=earliest)
+    task_settling.settle(asked, known=known, now=facts.now, earliest=earliest, signatures=signatures)
 
 
 def create(*, key: str, content: Content, now: datetime) -> Task:
@@ -79,6 +81,8 @@ def change(*, task_id: int, version: int, content: Content, now: datetime) -> Ta
         _keep(task, now)
         if task.state == TaskState.ACTIVE and values["who"] != before.who:
             task_runs.queue(task)
+        if task.state == TaskState.ACTIVE and values["ends_at"] != before.ends_at:
+            reactions.redefined(topics=STATE, now=now)
         return task
 
 
@@ -123,7 +127,7 @@ def start(*, task_id: int, now: datetime) -> Task:
         if task.ends_at is not None and task.ends_at <= now:
             raise Conflict(_("Its last day is over."), code="over")
         begins = task.starts_at if task.state == TaskState.DRAFT and task.starts_at is not None else now
-        _state(task, TaskState.ACTIVE, rules.opened(tasks_known.read_spans(task.active), begins))
+        _state(task, TaskState.ACTIVE, rules.opened(tasks_known.read_spans(task.active), begins), now)
         task_runs.queue(task)
         return task
 
@@ -136,7 +140,7 @@ def pause(*, task_id: int, now: datetime) -> Task:
             return task
         if task.state != TaskState.ACTIVE:
             raise Conflict(_("The task is not active."), code="not_active")
-        _state(task, TaskState.PAUSED, rules.closed(tasks_known.read_spans(task.active), now))
+        _state(task, TaskState.PAUSED, rules.closed(tasks_known.read_spans(task.active), now), now)
         return task
 
 
@@ -152,7 +156,7 @@ def end(*, task_id: int, now: datetime) -> Task:
         if task.state == TaskState.DRAFT:
             raise Conflict(_("The task was never started."), code="not_started")
         task.ended_at = now
-        _state(task, TaskState.ENDED, rules.closed(tasks_known.read_spans(task.active), now))
+        _state(task, TaskState.ENDED, rules.closed(tasks_known.read_spans(task.active), now), now)
         return task
 
 
@@ -192,7 +196,10 @@ def claim(*, member_id: int, task_id: int, now: datetime) -> TaskCompletion:
         return TaskCompletion.objects.get(member_id=member_id, task_id=task_id, cycle=found.cycle)
 
 
-def _state(task: Task, state: TaskState, spans: list[rules.Span]) -> None:
+def _state(task: Task, state: TaskState, spans: list[rules.Span], now: datetime) -> None:
+    """Whoever has begun it is evaluated anew by what hangs on that; a draft nobody has begun."""
+    if task.state != TaskState.DRAFT:
+        reactions.redefined(topics=STATE, now=now)
     task.state = state
     task.active = [[start.isoformat(), end.isoformat() if end else None] for start, end in spans]
     task.save(update_fields=["state", "active", "ended_at"])

@@ -222,6 +222,12 @@ def checked(content: Content) -> list[tuple[Reward, ...]]:
     return found
 
 
+def gifts_on_change(content: Content) -> Sequence[tuple[Reward, ...]]:
+    """What those whom this change lifts get at each step. Raises `Invalid` as `save` does."""
+    gifts = checked(content)
+    return gifts if content.gifts_on_change else [()] * len(gifts)
+
+
 def scheme_of(content: Content, *, now: datetime) -> Scheme:
     """The rules that a version would have, for a preview: new tiers have ids below 0."""
     checked(content)

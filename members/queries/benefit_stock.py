@@ -33,15 +33,15 @@ def of(benefit_id: int, *, now: datetime) -> Stock:
     """The stock of a benefit, counted by its rows."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT count(*) FILTER (WHERE state = 'free' AND (expires_at IS NULL OR expires_at > %(now)s)),
                    count(*) FILTER (WHERE state = 'given'), count(*) FILTER (WHERE state = 'withdrawn'),
                    count(*) FILTER (WHERE state = 'free' AND expires_at <= %(now)s),
                    (SELECT count(*) FROM members_memberbenefit
-                    WHERE benefit_id = %(benefit)s AND period = %(owed)s AND state = 'claimed')
+                    WHERE benefit_id = %(benefit)s AND period = '{OWED}' AND state = 'claimed')
             FROM members_benefitcode WHERE benefit_id = %(benefit)s
             """,
-            {"now": now, "benefit": benefit_id, "owed": OWED},
+            {"now": now, "benefit": benefit_id},
         )
         return Stock(*cursor.fetchone())
 

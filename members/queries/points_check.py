@@ -160,6 +160,12 @@ RULES: dict[str, str] = {
              ON x.due_at IS NULL OR x.due_at > d.due_at
         WHERE d.due_at IS NOT NULL
     """,
+    "accounts are closed where the ledger was moved, and nowhere else": f"""
+        SELECT x.member_id, x.currency_id, COALESCE('closed at ' || x.closed_at, 'open'),
+               COALESCE('moved at ' || o.moved_at, 'not moved')
+        FROM {_ACCOUNTS} x LEFT JOIN members_pointsmove o ON o.member_id = x.member_id AND o.undone_at IS NULL
+        WHERE (x.closed_at IS NULL) <> (o.id IS NULL)
+    """,
     "closed accounts are empty": f"""
         SELECT member_id, currency_id, concat_ws('/', x.pending, x.available, x.held), '0/0/0' FROM {_ACCOUNTS} x
         WHERE x.closed_at IS NOT NULL AND (x.pending, x.available, x.held) <> (0, 0, 0)

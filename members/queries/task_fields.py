@@ -31,6 +31,8 @@ from scrm.common.conditions.flips import count_turns, counts_of, earliest
 _DAY = timedelta(days=1)
 TASKS = _("Tasks and check-in")
 _TASK, _CHECKIN = frozenset({"task"}), frozenset({"checkin"})
+# What hangs on whether tasks are active and until when, and so is redefined by whoever starts, pauses or ends one.
+STATE = frozenset({"task.state"})
 
 
 def fields() -> list[Field]:
@@ -40,8 +42,8 @@ def fields() -> list[Field]:
     return [
         Field("task.completed", _("Tasks done"), TASKS, FieldType.INTEGER, _completed, always_set=True, windowed=True,
               params=(which,), topics=_TASK, turns=_completed_turns),
-        Field("task.open", _("Task begun and not done"), TASKS, FieldType.SET, _open, choices=tasks, topics=_TASK,
-              turns=_open_turns),
+        Field("task.open", _("Task begun and not done"), TASKS, FieldType.SET, _open, choices=tasks,
+              topics=_TASK | STATE, turns=_open_turns),
         Field("checkin.streak", _("Days in a row checked in"), TASKS, FieldType.INTEGER, _streak, always_set=True,
               params=(calendars,), topics=_CHECKIN, turns=_streak_turns),
         Field("checkin.days", _("Days checked in"), TASKS, FieldType.INTEGER, _days, always_set=True, windowed=True,

@@ -57,21 +57,6 @@ class Step:
         return min(100, 100 * self.value // self.task.needed)
 
 
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    """How many members have begun a task, done it, and had its reward; how often it was rewarded; what that cost.
-
-    `cost` is in minor units: of points, by what their currencies say.
-    """
-
-    started: int = 0
-    done: int = 0
-    rewarded: int = 0
-    completions: int = 0
-    rewarded_completions: int = 0
-    cost: int = 0
-
-
 def listed(*, state: str = "", search: str = "") -> QuerySet[Task]:
     """Tasks in the order of the members' map."""
     found = Task.objects.prefetch_related(Prefetch("unlocks", TaskUnlock.objects.select_related("after")))
@@ -87,36 +72,6 @@ def get(task_id: int) -> Task:
     found = listed().filter(pk=task_id).first() if task_id < 2**63 else None
     if found is None:
         raise NotFound(_("There is no such task."))
-    return found
-
-
-def funnels(task_ids: Sequence[int]) -> dict[int, Funnel]:
-    """The funnel of each task, from the indexes of progress and completions; two statements."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT task_id, count(DISTINCT member_id) FROM members_taskprogress WHERE task_id = ANY(%s) GROUP BY 1",
-            [list(task_ids)],
-        )
-        started = dict(cursor.fetchall())
-        cursor.execute(
-            """
-            SELECT task_id, count(DISTINCT member_id), count(DISTINCT member_id) FILTER (WHERE rewarded_at IS NOT NULL),
-                   count(*), count(rewarded_at)
-            FROM members_taskcompletion WHERE task_id = ANY(%s) AND undone_at IS NULL GROUP BY 1
-            """,
-            [list(task_ids)],
-        )
-        done = {row[0]: row[1:] for row in cursor.fetchall()}
-        cursor.execute("SELECT key, cost_per_1000 FROM members_pointscurrency")
-        prices = {"points": 1_000, **dict(cursor.fetchall())}
-    tasks = Task.objects.in_bulk(list(task_ids))
-    found = {}
-    for task_id, task in tasks.items():
-        members, rewarded, completions, given = done.get(task_id, (0, 0, 0, 0))
-        each = sum(one["amount"] * prices.get(one["currency"], 0) for one in task.rewards if one["kind"] == "points")
-        found[task_id] = Funnel(
-            started.get(task_id, 0), members, rewarded, completions, given, (given * each + 500) // 1_000
-        )
     return found
 
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
-from members.models import PointsCurrency
+from members.models import PointsCurrency, TierTrial
 from members.queries import tier_facts, tier_schemes
 from members.rules.rewards import Points, Reward
 from members.rules.tiers import Almanac, Scheme
 from scrm.common import clock
+from scrm.common.errors import NotFound
 
-# Above so many members a preview asks one of so many.
+# Above twice so many members a preview asks about so many of them.
 SAMPLE = 100_000
-_RANGE = 100_000
+# Members a statement.
+RANGE = 100_000
+# Members by the level they hold and the level they have reached, both by the ladder to come.
+Pairs = Counter[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +49,41 @@ class Migration:
         return sum(count for before, after, count in self.moves if before != after)
 
 
-def migration(*, scheme: Scheme, gifts: Sequence[Sequence[Reward]], now: datetime, exact: bool = False) -> Migration:
-    """Compare everybody's tier with what `scheme` says; from a sample of about 100,000 unless `exact`.
-
-    `gifts` are the rewards of each level. One statement per range of members, at any number of them.
-    """
-    started = time.monotonic()
+def highest_id() -> int:
+    """The last member's."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT COALESCE(max(id), 0) FROM members_member")
-        highest = cursor.fetchone()[0]
-    ranges = [(low, low + _RANGE) for low in range(0, highest + 1, _RANGE)]
-    step = 1
-    if not exact and highest > 2 * SAMPLE:
+        highest: int = cursor.fetchone()[0]
+        return highest
+
+
+def migration(*, scheme: Scheme, gifts: Sequence[Sequence[Reward]], now: datetime) -> Migration:
+    """Compare members' tiers with what `scheme` says: everybody's, or those of a sample of about 100,000.
+
+    `gifts` are the rewards of each level. One statement per range of members.
+    """
+    started = time.monotonic()
+    highest, step = highest_id(), 1
+    ranges = [(low, low + RANGE) for low in range(0, highest + 1, RANGE)]
+    if highest > 2 * SAMPLE:
         # Narrow ranges spread evenly: members who joined at all times, and reading by the index.
         step = highest // SAMPLE
         ranges = [(low, low + 1_000) for low in range(0, highest + 1, 1_000 * step)]
-    at_once: dict[tuple[int, int], int] = {}
-    settled: dict[tuple[int, int], int] = {}
+    pairs: Pairs = Counter()
     for low, high in ranges:
-        for before, reached, count in _pairs(scheme, low=low, high=high, now=now):
-            after = max(before, reached) if scheme.start == "at_once" else before
-            at_once[before, after] = at_once.get((before, after), 0) + count * step
-            settled[before, reached] = settled.get((before, reached), 0) + count * step
+        for pair, members in counted(scheme, low=low, high=high, now=now).items():
+            pairs[pair] += members * step
+    milliseconds = round((time.monotonic() - started) * 1_000)
+    return summed(pairs, scheme=scheme, gifts=gifts, exact=step == 1, milliseconds=milliseconds)
+
+
+def summed(
+    pairs: Pairs, *, scheme: Scheme, gifts: Sequence[Sequence[Reward]], exact: bool, milliseconds: int = 0
+) -> Migration:
+    """What these members mean: who moves at once, who later, and what it costs."""
+    at_once: Pairs = Counter()
+    for (before, reached), members in pairs.items():
+        at_once[before, max(before, reached) if scheme.start == "at_once" else before] += members
     costs, listed = _costs(), list(gifts)
     given = cost = grants = 0
     for (before, after), count in at_once.items():
@@ -76,15 +96,37 @@ def migration(*, scheme: Scheme, gifts: Sequence[Sequence[Reward]], now: datetim
                 else:
                     grants += count * reward.quantity
     return Migration(
-        members=sum(at_once.values()),
+        members=sum(pairs.values()),
         moves=[(*pair, count) for pair, count in sorted(at_once.items())],
-        settled=[(*pair, count) for pair, count in sorted(settled.items())],
+        settled=[(*pair, count) for pair, count in sorted(pairs.items())],
         gifts=given,
         cost=-(-cost // 1_000),
         grants=grants,
-        exact=step == 1,
-        milliseconds=round((time.monotonic() - started) * 1_000),
+        exact=exact,
+        milliseconds=milliseconds,
     )
+
+
+def trial(trial_id: int) -> TierTrial:
+    """A ladder that was tried on everybody. Raises `NotFound`."""
+    found = TierTrial.objects.select_related("job").filter(pk=trial_id).first() if trial_id < 2**63 else None
+    if found is None:
+        raise NotFound(_("There is no such trial."), code="unknown_trial")
+    return found
+
+
+def latest_trial(content: dict[str, Any], *, version: int) -> TierTrial | None:
+    """The last time that exactly this ladder was tried on everybody, upon this version."""
+    same = TierTrial.objects.select_related("job").filter(version=version, content=content)
+    return same.order_by("-pk").first()
+
+
+def found_by(trial: TierTrial) -> Migration | None:
+    """What a trial that has finished found."""
+    if trial.result is None:
+        return None
+    lists = {name: [tuple(move) for move in trial.result[name]] for name in ("moves", "settled")}
+    return Migration(**{**trial.result, **lists})
 
 
 def _costs() -> dict[str, int]:
@@ -92,8 +134,8 @@ def _costs() -> dict[str, int]:
     return dict(PointsCurrency.objects.values_list("key", "cost_per_1000"))
 
 
-def _pairs(scheme: Scheme, *, low: int, high: int, now: datetime) -> list[tuple[int, int, int]]:
-    """(level held, level reached, members) of a range of ids, by the levels of the ladder to come."""
+def counted(scheme: Scheme, *, low: int, high: int, now: datetime) -> Pairs:
+    """The members of a range of ids."""
     base = tier_schemes.base_id(now)
     zone = clock.shop_zone()
     start = "%(start)s::timestamptz"
@@ -123,4 +165,4 @@ def _pairs(scheme: Scheme, *, low: int, high: int, now: datetime) -> list[tuple[
                 "levels": tier_schemes.levels_json(scheme),
             },
         )  # fmt: skip
-        return list(cursor.fetchall())
+        return Counter({(held, reached): members for held, reached, members in cursor.fetchall()})

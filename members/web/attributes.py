@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -18,7 +16,7 @@ from members.operations import attributes as operations
 from members.queries import attributes
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
-from scrm.common.errors import DomainError
+from scrm.common.forms import saved
 
 
 class AttributeForm(forms.Form):
@@ -76,7 +74,7 @@ def attribute_new(request: ConsoleRequest) -> HttpResponse:
     form = AttributeForm.of(None, request.POST or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        if _saved(
+        if saved(
             form,
             lambda: operations.create(key=data["key"], label=data["label"], type=data["type"], choices=form.listed),
         ):
@@ -93,7 +91,7 @@ def attribute_edit(request: ConsoleRequest, attribute_id: int) -> HttpResponse:
     form = AttributeForm.of(attribute, request.POST or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        if _saved(
+        if saved(
             form,
             lambda: operations.update(
                 attribute_id=attribute_id, label=data["label"], choices=form.listed, now=clock.now()
@@ -117,13 +115,3 @@ def attribute_delete(request: ConsoleRequest, attribute_id: int) -> HttpResponse
     operations.delete(attribute_id=attribute_id, even_if_used=True, now=clock.now())
     messages.success(request, _("The field was deleted. Members keep what they hold."))
     return redirect("attribute_list")
-
-
-def _saved(form: forms.Form, save: Callable[[], object]) -> bool:
-    try:
-        save()
-    except DomainError as error:
-        name = error.detail.get("field")
-        form.add_error(name if name in form.fields else None, str(error))
-        return False
-    return True

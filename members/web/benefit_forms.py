@@ -18,6 +18,8 @@ from members.operations.benefit_catalogue import ICONS, Content, RuleIn
 from members.queries import benefit_catalogue, benefit_tiers, organisation
 from members.rules.benefits import PARAMETERS
 from scrm.common import clock, money
+from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 
 _MONEY = frozenset({"amount_off", "min_spend", "max_off"})
 _ICON_NAMES = {
@@ -196,10 +198,9 @@ class BenefitForm(forms.Form):
             low_stock=data["low_stock"] or 0, store_ids=data["stores"], rules=self.rules(),
         )  # fmt: skip
 
-    def blame(self, field: str | None, message: str) -> None:
+    def refuse(self, error: DomainError) -> None:
         """Show a refusal of the operation at the field it names."""
-        name = (field or "").removeprefix("parameters.")
-        self.add_error(name if name in self.fields else None, message)
+        refuse(self, error, names={f"parameters.{name}": name for name in self.fields})
 
 
 def _initial(benefit: Benefit) -> dict[str, Any]:

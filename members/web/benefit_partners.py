@@ -18,6 +18,7 @@ from members.web.benefit_forms import PartnerForm, PeriodForm
 from scrm.common import clock, money
 from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 
 
 @page(allow=Permission.LOYALTY_VIEW)
@@ -40,8 +41,7 @@ def partner_edit(request: ConsoleRequest, partner_id: int | None = None) -> Http
         try:
             operations.save_partner(partner_id=partner_id, **form.cleaned_data)
         except DomainError as error:
-            field = error.detail.get("field")
-            form.add_error(field if field in form.fields else None, str(error))
+            refuse(form, error)
         else:
             messages.success(request, _("Saved."))
             return redirect("partner_list")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -130,17 +129,15 @@ def _edit(request: ConsoleRequest, benefit: Benefit | None) -> HttpResponse:
             faults = error.detail["errors"]
             form.add_error(None, str(error))
         except DomainError as error:
-            form.blame(error.detail.get("field"), str(error))
+            form.refuse(error)
         else:
             messages.success(request, _("Saved."))
             return redirect("benefit_detail", saved.pk)
-    posted = request.POST.get("condition", "") if request.method == "POST" else None
-    stored = json.dumps(benefit.condition, ensure_ascii=False) if benefit and benefit.condition is not None else ""
     context = {
         "form": form,
         "benefit": benefit,
-        "builder": condition_editors.context(
-            request, condition=stored if posted is None else posted, faults=faults, unsaved=bool(form.errors)
+        "builder": condition_editors.of_form(
+            request, form, stored=benefit.condition if benefit else None, faults=faults
         ),
         "who": benefit_words.sentence(benefit, list(benefit.rules.all())) if benefit is not None else "",
     }

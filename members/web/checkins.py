@@ -21,6 +21,7 @@ from members.web.tasks import sections
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 
 _PLAIN = ("name", "enabled", "cycle_days", "makeups_per_month", "makeup_price", "back_days")
 
@@ -126,7 +127,7 @@ def _saved(request: ConsoleRequest, form: CalendarForm, calendar: CheckInCalenda
         name = str(error.detail.get("field", ""))
         where = name.split("[")[0]
         message = f"{name}: {error}" if where in ("ladder", "gift") else str(error)
-        form.add_error(name if name in form.fields else None, message)
+        refuse(form, error, message=message)
         return False
     return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -136,9 +135,6 @@ def _form(
     raw: dict[str, Any] = earning.newest(rule).definition if rule else {}
     if form.is_bound:
         raw = {"multipliers": rows_of(form.data), "event": {"where": tests_of(form.data)}}
-        condition = str(form.data.get("condition", ""))
-    else:
-        condition = json.dumps(raw["condition"], ensure_ascii=False) if raw.get("condition") else ""
     context = {
         "form": form,
         "rule": rule,
@@ -148,8 +144,8 @@ def _form(
         "kinds": KINDS,
         "choices": {name: getattr(earning_choices, name)() for name in ("tiers", "tags", "categories", "stores")},
         "operators": _operators(),
-        "builder": condition_editors.context(
-            request, condition=condition, faults=faults, draft="" if rule else "earning-rule", unsaved=form.is_bound
+        "builder": condition_editors.of_form(
+            request, form, stored=raw.get("condition"), faults=faults, draft="" if rule else "earning-rule"
         ),
         "faults": faults,
         "example_on": f"{clock.now().astimezone(clock.shop_zone()):%Y-%m-%dT%H:%M}",

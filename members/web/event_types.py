@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -18,7 +16,7 @@ from members.queries import event_types
 from members.rules.event_types import LONGEST_KEY, LONGEST_NAME
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
-from scrm.common.errors import DomainError
+from scrm.common.forms import saved
 
 
 class EventTypeForm(forms.Form):
@@ -73,7 +71,7 @@ def event_type_new(request: ConsoleRequest) -> HttpResponse:
     form = EventTypeForm.of(None, request.POST or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        if _saved(form, lambda: operations.declare(key=data["key"], name=data["name"])):
+        if saved(form, lambda: operations.declare(key=data["key"], name=data["name"])):
             messages.success(request, _("Saved. Conditions can name it from now on."))
             return redirect("event_type_list")
     context = {"form": form, "heading": _("New event type")}
@@ -87,18 +85,8 @@ def event_type_edit(request: ConsoleRequest, type_id: int) -> HttpResponse:
     form = EventTypeForm.of(kind, request.POST or None)
     if request.method == "POST" and form.is_valid():
         name = form.cleaned_data["name"]
-        if _saved(form, lambda: operations.rename(type_id=type_id, name=name)):
+        if saved(form, lambda: operations.rename(type_id=type_id, name=name)):
             messages.success(request, _("Saved."))
             return redirect("event_type_list")
     context = {"form": form, "heading": str(kind)}
     return render(request, "members/event_type_edit.html", context, status=422 if form.errors else 200)
-
-
-def _saved(form: forms.Form, save: Callable[[], object]) -> bool:
-    try:
-        save()
-    except DomainError as error:
-        name = error.detail.get("field")
-        form.add_error(name if name in form.fields else None, str(error))
-        return False
-    return True

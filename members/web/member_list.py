@@ -7,8 +7,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
-from django.http import FileResponse, Http404, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import FileResponse, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,12 +18,11 @@ from members.filtersets import MemberFilterSet
 from members.operations import exports
 from members.queries import directory
 from members.web.member_rows import render_rows
-from scrm.common import clock
+from scrm.common import clock, downloads
 from scrm.common.access import Actor, ConsoleRequest, Permission, page
 from scrm.common.errors import Invalid
 from scrm.common.member_filters import Filter, groups
-from scrm.common.models import Job, SavedView
-from scrm.common.models.jobs import JobState
+from scrm.common.models import SavedView
 from scrm.common.pagination import Page
 
 PAGE_SIZE = 50
@@ -133,14 +132,7 @@ def member_export(request: ConsoleRequest) -> HttpResponse:
 @page(allow=Permission.EXPORT)
 def member_export_file(request: ConsoleRequest, job_id: int) -> FileResponse:
     """The finished file, for the person who asked for it and for nobody else."""
-    job = get_object_or_404(Job, pk=job_id, kind=exports.KIND, state=JobState.SUCCEEDED, created_by_id=request.actor.id)
-    path = exports.path_of(job)
-    if not path.is_file():
-        raise Http404
-    stamp = clock.shop_date(job.created_at).isoformat()
-    answer = FileResponse(path.open("rb"), as_attachment=True, filename=f"members-{stamp}-{job.pk}.csv")
-    answer["Cache-Control"] = "no-store"
-    return answer
+    return downloads.export(job_id, kind=exports.KIND, path_of=exports.path_of, name="members", actor=request.actor)
 
 
 def _address(name: str) -> str | None:

@@ -24,6 +24,7 @@ from members.web.timeline import present
 from scrm.common import clock, panels
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import Conflict, DomainError, NotFound
+from scrm.common.forms import refuse
 
 TABS = [
     ("timeline", gettext_lazy("Timeline")),
@@ -194,8 +195,7 @@ def member_edit(request: ConsoleRequest, member_id: int) -> HttpResponse:
             data["seen_at"] = member.updated_at.isoformat()
             form.data = data
         except DomainError as error:
-            name = _FORM_FIELDS.get(str(error.detail.get("field")), error.detail.get("field"))
-            form.add_error(name if name in form.fields else None, str(error))
+            refuse(form, error, names=_FORM_FIELDS)
         else:
             messages.success(request, _("Saved."))
             return redirect("member_detail", member_id)

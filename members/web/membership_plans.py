@@ -17,6 +17,7 @@ from members.web.tier_forms import PlanForm
 from scrm.common import clock, money
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 
 
 @page(allow=Permission.LOYALTY_VIEW)
@@ -68,8 +69,7 @@ def _edit(request: ConsoleRequest, plan: MembershipPlan | None, form: PlanForm) 
             else:
                 operations.change_plan(key=plan.key, content=content)
         except DomainError as error:
-            name = str(error.detail.get("field", ""))
-            form.add_error(name if name in form.fields else None, str(error))
+            refuse(form, error)
         else:
             messages.success(request, _("Saved."))
             return redirect("plan_list")

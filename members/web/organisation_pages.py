@@ -18,7 +18,8 @@ from members.queries import organisation
 from members.web.forms import RegionForm, StaffForm, StoreForm
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
-from scrm.common.errors import DomainError, NotFound
+from scrm.common.errors import NotFound
+from scrm.common.forms import saved
 
 
 @page(allow=Permission.SETTINGS)
@@ -56,7 +57,7 @@ def store_edit(request: ConsoleRequest, store_id: int | None = None) -> HttpResp
             code=data["code"], name=data["name"], kind=data["kind"], region_id=data["region"],
             city=data["city"], is_active=data["is_active"],
         )  # fmt: skip
-        if _saved(form, lambda: organisation_acts.save_store(store_id=store_id, values=values, now=clock.now())):
+        if saved(form, lambda: organisation_acts.save_store(store_id=store_id, values=values, now=clock.now())):
             return _back(request, "stores")
     return _form(request, form, store, gettext_lazy("New store"), "stores")
 
@@ -78,7 +79,7 @@ def staff_edit(request: ConsoleRequest, staff_id: int | None = None) -> HttpResp
             number=data["number"], name=data["name"], store_id=data["store"], region_id=data["region"],
             is_active=data["is_active"],
         )  # fmt: skip
-        if _saved(form, lambda: organisation_acts.save_staff(staff_id=staff_id, values=values)):
+        if saved(form, lambda: organisation_acts.save_staff(staff_id=staff_id, values=values)):
             return _back(request, "staff")
     return _form(request, form, staff, gettext_lazy("New member of staff"), "staff")
 
@@ -90,7 +91,7 @@ def region_edit(request: ConsoleRequest, region_id: int | None = None) -> HttpRe
     form = RegionForm(request.POST or None, initial={"code": region.code, "name": region.name} if region else None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        if _saved(
+        if saved(
             form,
             lambda: organisation_acts.save_region(region_id=region_id, code=data["code"], name=data["name"]),
         ):
@@ -105,16 +106,6 @@ def _one(rows: Any, key: int | None) -> Any:
     if row is None:
         raise NotFound(_("There is no such entry."))
     return row
-
-
-def _saved(form: forms.Form, save: Any) -> bool:
-    try:
-        save()
-    except DomainError as error:
-        name = error.detail.get("field")
-        form.add_error(name if name in form.fields else None, str(error))
-        return False
-    return True
 
 
 def _back(request: ConsoleRequest, tab: str) -> HttpResponse:

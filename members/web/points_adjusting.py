@@ -20,9 +20,10 @@ from members.operations import adjustments as operations
 from members.queries import adjustments, points, points_ledger, profiles
 from members.web.points_pages import kinds, sections
 from members.web.points_presentation import signed
-from scrm.common import clock
+from scrm.common import clock, downloads
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 from scrm.common.pagination import paginate
 
 PAGE_SIZE = 50
@@ -81,8 +82,7 @@ def points_adjust(request: ConsoleRequest, member_id: int) -> HttpResponse:
         except NotFound:
             raise
         except DomainError as error:
-            name = str(error.detail.get("field") or "")
-            form.add_error(name if name in form.fields else "amount", str(error))
+            refuse(form, error, otherwise="amount")
         else:
             if made.state == AdjustmentState.BOOKED:
                 messages.success(request, _("Booked."))
@@ -197,12 +197,6 @@ def adjustment_decide(request: ConsoleRequest, adjustment_id: int, decision: str
 def adjustment_file(request: ConsoleRequest, adjustment_id: int) -> FileResponse:
     """What was attached, always for saving and never shown in place."""
     adjustment = adjustments.get(adjustment_id, actor=request.actor)
-    answer = FileResponse(
-        adjustments.attachment_path(adjustment).open("rb"),
-        as_attachment=True,
-        filename=adjustment.file_name,
-        content_type=adjustment.file_type,
+    return downloads.answer(
+        adjustments.attachment_path(adjustment), name=adjustment.file_name, content_type=adjustment.file_type
     )
-    answer["Cache-Control"] = "no-store"
-    answer["X-Content-Type-Options"] = "nosniff"
-    return answer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import FileResponse, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,11 +19,9 @@ from members.operations import currencies, points_export
 from members.operations import points as operations
 from members.queries import adjustments, points, points_ledger, points_lots, profiles
 from members.web import points_presentation as presentation
-from scrm.common import clock
+from scrm.common import clock, downloads
 from scrm.common.access import Actor, ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, Invalid
-from scrm.common.models import Job
-from scrm.common.models.jobs import JobState
 from scrm.common.pagination import Page
 
 PAGE_SIZE = 50
@@ -179,13 +177,6 @@ def points_export_start(request: ConsoleRequest) -> HttpResponse:
 @page(allow=Permission.EXPORT)
 def points_export_file(request: ConsoleRequest, job_id: int) -> FileResponse:
     """The finished file, for the person who asked for it and for nobody else."""
-    job = get_object_or_404(
-        Job, pk=job_id, kind=points_export.KIND, state=JobState.SUCCEEDED, created_by_id=request.actor.id
+    return downloads.export(
+        job_id, kind=points_export.KIND, path_of=points_export.path_of, name="points", actor=request.actor
     )
-    path = points_export.path_of(job)
-    if not path.is_file():
-        raise Http404
-    stamp = clock.shop_date(job.created_at).isoformat()
-    answer = FileResponse(path.open("rb"), as_attachment=True, filename=f"points-{stamp}-{job.pk}.csv")
-    answer["Cache-Control"] = "no-store"
-    return answer

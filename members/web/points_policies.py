@@ -24,6 +24,7 @@ from members.web.points_pages import kinds, sections
 from scrm.common import clock, money
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, Invalid
+from scrm.common.forms import refuse
 
 _EARNED_ONLY = gettext_lazy("Holds for what is earned from now on; what members have keeps what it was given.")
 _AT_ONCE = gettext_lazy("Holds at once, for everything.")
@@ -135,7 +136,7 @@ def currency_new(request: ConsoleRequest) -> HttpResponse:
         try:
             currencies.create(key=data["key"], spendable=data["spendable"], content=form.content)
         except Invalid as error:
-            _refuse(form, error)
+            refuse(form, error)
         else:
             messages.success(request, _("Saved."))
             return redirect("currency_list")
@@ -152,17 +153,12 @@ def currency_edit(request: ConsoleRequest, key: str) -> HttpResponse:
         try:
             currencies.change(key=key, content=form.content)
         except Invalid as error:
-            _refuse(form, error)
+            refuse(form, error)
         else:
             messages.success(request, _("Saved."))
             return redirect("currency_list")
     context = {"form": form, "heading": currency.name, "currency": currency}
     return render(request, "members/currency_edit.html", context, status=422 if form.errors else 200)
-
-
-def _refuse(form: forms.Form, error: Invalid) -> None:
-    name = error.detail.get("field")
-    form.add_error(name if name in form.fields else None, str(error))
 
 
 @page(allow=Permission.LOYALTY_VIEW)

@@ -24,6 +24,8 @@ from members.web import reward_rows
 from scrm.common import condition_editors, money
 from scrm.common.conditions import operators
 from scrm.common.conditions.where import OPERANDS
+from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 
 _SEPARATORS = re.compile(r"[\n\r,，;；、]+")
 _BLANK_TESTS = 2
@@ -51,7 +53,8 @@ ICONS = [
 _FIELDS = {
     "kind": "form", "counting.types": "types", "counting.sources": "sources", "counting.stores": "stores",
     "counting.channels": "channels", "counting.categories": "categories", "counting.products": "products",
-    "counting.minimum": "minimum", "counting.fields": "fields", "counting.calendar": "calendar",
+    "counting.minimum": "minimum", "counting.fields": "fields_", "counting.calendar": "calendar",
+    "fields": "fields_",
 }  # fmt: skip
 
 
@@ -189,11 +192,9 @@ class TaskForm(forms.Form):
             "minimum": money.to_minor(values["minimum"] or 0),
         }
 
-    def refuse(self, field: str | None, message: str) -> None:
+    def refuse(self, error: DomainError) -> None:
         """Say at its field what an operation refused."""
-        name = _FIELDS.get(field or "", field or "")
-        name = "fields_" if name == "fields" else name
-        self.add_error(name if name in self.fields else None, message)
+        refuse(self, error, names=_FIELDS)
 
 
 _KEPT = (

@@ -11,6 +11,7 @@ urlpatterns = [
     path("tasks/map/", tasks.task_map, name="task_map"),
     path("tasks/new/", tasks.task_new, name="task_new"),
     path("tasks/preview/", tasks.task_preview, name="task_preview"),
+    path("tasks/count/", tasks.task_count, name="task_count"),
     path("tasks/checkins/", checkins.checkin_list, name="checkin_list"),
     path("tasks/checkins/new/", checkins.checkin_edit, name="checkin_new"),
     path("tasks/checkins/<int:calendar_id>/", checkins.checkin_edit, name="checkin_edit"),

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_POST
 from members.enums import TaskState
 from members.models import Task
 from members.operations import task_definitions
+from members.operations import task_funnels as funnel_acts
 from members.operations import tasks as operations
-from members.queries import profiles, task_previews, task_words, tasks
+from members.queries import profiles, task_funnels, task_previews, task_words, tasks
 from members.queries.task_words import Words, who
 from members.rules import tasks as rules
 from members.web import reward_rows
@@ -45,7 +46,8 @@ def task_list(request: ConsoleRequest) -> HttpResponse:
     state = state if state in TaskState.values else ""
     found = list(tasks.listed(search=query, state=state))
     words = Words()
-    funnels = tasks.funnels([task.pk for task in found]) if request.actor.scope == DataScope.ALL else {}
+    everybody = request.actor.scope == DataScope.ALL
+    funnels = task_funnels.funnels([task.pk for task in found]) if everybody else {}
     rows = [
         {
             "task": task,
@@ -57,6 +59,9 @@ def task_list(request: ConsoleRequest) -> HttpResponse:
     ]
     context = {
         "rows": rows,
+        "everybody": everybody,
+        # Some are not counted while one looks: many have begun them.
+        "counted": everybody and not all(task.pk in funnels and funnels[task.pk].live for task in found),
         "query": query,
         "state": state,
         "states": TaskState.choices,
@@ -65,6 +70,19 @@ def task_list(request: ConsoleRequest) -> HttpResponse:
         "sections": sections("tasks"),
     }
     return render(request, "members/task_list.html", context)
+
+
+@require_POST
+@page(allow=Permission.LOYALTY_VIEW)
+def task_count(request: ConsoleRequest) -> HttpResponse:
+    """Count the tasks that many have begun now instead of within the hour."""
+    try:
+        job = funnel_acts.start(actor=request.actor)
+    except DomainError as error:
+        messages.error(request, str(error))
+        return redirect("task_list")
+    messages.success(request, _("Counting has started."))
+    return redirect("job_detail", job.pk)
 
 
 @page(allow=Permission.LOYALTY_VIEW)
@@ -102,7 +120,8 @@ def task_detail(request: ConsoleRequest, task_id: int) -> HttpResponse:
         "rewards": words.rewards(task.rewards),
         "after": [link.after for link in task.unlocks.all()],
         "unlocks": tasks.listed().filter(unlocks__after=task),
-        "funnel": tasks.funnels([task.pk])[task.pk] if actor.scope == DataScope.ALL else None,
+        "everybody": actor.scope == DataScope.ALL,
+        "funnel": task_funnels.funnels([task.pk]).get(task.pk) if actor.scope == DataScope.ALL else None,
         "versions": task.versions.order_by("-version")[:20],
         "may_manage": _may(actor),
         "audit_url": f"{reverse('audit_list')}?object_type=members_task&object_id={task.pk}"
@@ -148,7 +167,7 @@ def _save(request: ConsoleRequest, task: Task | None) -> HttpResponse:
         except conditions.BadCondition as error:
             faults = error.detail["errors"]
         except DomainError as error:
-            form.refuse(error.detail.get("field"), str(error))
+            form.refuse(error)
         else:
             messages.success(request, _("The task is saved."))
             return redirect("task_detail", task.pk)
@@ -175,9 +194,7 @@ def _form(
         "reward_kinds": reward_rows.kinds(Words()),
         "tests": shown_tests(tests),
         "operators": test_operators(),
-        "builder": condition_editors.context(
-            request, condition=str(form["condition"].value() or ""), faults=faults, unsaved=form.is_bound
-        ),
+        "builder": condition_editors.of_form(request, form, stored=like.who if like else None, faults=faults),
         "faults": faults,
     }
     return render(request, "members/task_form.html", context, status=status)

@@ -21,6 +21,7 @@ from members.web.tier_forms import HandForm
 from scrm.common import clock, money, panels
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 
 
 class BuyForm(forms.Form):
@@ -67,8 +68,7 @@ def member_tier_set(request: ConsoleRequest, member_id: int) -> HttpResponse:
                 until=clock.day_end(form.cleaned_data["until"]), now=clock.now(),
             )  # fmt: skip
         except DomainError as error:
-            name = str(error.detail.get("field", ""))
-            form.add_error(name if name in form.fields else None, str(error))
+            refuse(form, error)
         else:
             messages.success(request, _("The tier was set."))
             return redirect("member_tier", member_id)
@@ -108,8 +108,7 @@ def member_membership(request: ConsoleRequest, member_id: int) -> HttpResponse:
             messages.success(request, _("The membership was booked."))
     except DomainError as error:
         if form is not None:
-            name = str(error.detail.get("field", ""))
-            form.add_error(name if name in form.fields else None, str(error))
+            refuse(form, error)
             return _page(request, member_id, buy=form)
         messages.error(request, str(error))
     return redirect("member_tier", member_id)

@@ -9,11 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from scrm.common import clock, idempotency
 from scrm.common.access import Actor, Permission
 from scrm.common.transactions import acting_as
+
+
+def valid(serializer: BaseSerializer[Any]) -> dict[str, Any]:
+    """What a serializer was given, checked. Raises the framework's `ValidationError`."""
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
 class ApiView(APIView):

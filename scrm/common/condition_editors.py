@@ -5,8 +5,11 @@ The owner registers what makes the template variable `builder`; templates includ
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from django.forms import Form
 
 from scrm.common import conditions
 from scrm.common.access import ConsoleRequest
@@ -29,6 +32,17 @@ def context(
     `draft` names what the browser keeps an unsaved condition under.
     """
     return _makers[0](request, condition=condition, faults=list(faults), draft=draft, unsaved=unsaved)
+
+
+def of_form(
+    request: ConsoleRequest, form: Form, *, stored: Any, faults: Faults = (), draft: str = ""
+) -> dict[str, Any]:
+    """The same for a form with a field `condition`: the tree that was sent, or else the one that is stored."""
+    if form.is_bound:
+        condition = str(form.data.get("condition", ""))
+    else:
+        condition = json.dumps(stored, ensure_ascii=False) if stored else ""
+    return context(request, condition=condition, faults=faults, draft=draft, unsaved=form.is_bound)
 
 
 def built(text: str) -> Any:

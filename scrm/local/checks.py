@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scrm.local import chromium, preparation
@@ -17,24 +18,25 @@ PYTHON = sys.executable
 
 
 def static_checks() -> list[tuple[str, list[str | Path]]]:
-    """The checks by name, in the order of their cost."""
+    """The checks by name, the longest first."""
     checks: list[tuple[str, list[str | Path]]] = [
-        ("ruff check", [PROGRAMS / "ruff", "check", "--quiet", "."]),
-        ("ruff format", [PROGRAMS / "ruff", "format", "--check", "--quiet", "."]),
+        ("mypy", [PROGRAMS / "mypy"]),
         ("import contracts", [PROGRAMS / "lint-imports", "--no-logo"]),
         ("migrations", [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"]),
         ("django", [PYTHON, "manage.py", "check", "--fail-level", "WARNING"]),
-        ("mypy", [PROGRAMS / "mypy"]),
+        ("ruff check", [PROGRAMS / "ruff", "check", "--quiet", "."]),
+        ("ruff format", [PROGRAMS / "ruff", "format", "--check", "--quiet", "."]),
     ]
     if any((ROOT / "templates").rglob("*.html")):
-        checks.insert(3, ("templates", [PROGRAMS / "djlint", "templates", "--lint", "--quiet"]))
+        checks.insert(1, ("templates", [PROGRAMS / "djlint", "templates", "--lint", "--quiet"]))
     return checks
 
 
 def run_checks(environment: Mapping[str, str]) -> bool:
-    """Run every check, printing one line for each that passes and the findings of each that does not."""
-    passed = True
-    for name, command in static_checks():
+    """Run every check, some side by side; print a line for each that passes and the findings of each that does not."""
+
+    def run(check: tuple[str, list[str | Path]]) -> bool:
+        name, command = check
         started = time.monotonic()
         done = subprocess.run(
             [str(part) for part in command],
@@ -49,10 +51,16 @@ def run_checks(environment: Mapping[str, str]) -> bool:
         if done.returncode == 0:
             print(f"ok      {name} ({time.monotonic() - started:.1f} s)", flush=True)
         else:
-            passed = False
-            print(done.stdout.rstrip())
-            print(f"FAILED  {name}", flush=True)
-    return passed
+            print(f"{done.stdout.rstrip()}\nFAILED  {name}", flush=True)
+        return done.returncode == 0
+
+    with ThreadPoolExecutor(workers()) as pool:
+        return all(list(pool.map(run, static_checks())))
+
+
+def workers() -> int:
+    """How many work side by side: as many as there are cores, at most 4."""
+    return min(os.cpu_count() or 1, 4)
 
 
 def check() -> int:
@@ -80,6 +88,6 @@ def test() -> int:
             flush=True,
         )
     if not any(part.startswith(("-n", "--numprocesses")) for part in arguments):
-        arguments = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", *arguments]
+        arguments = ["-n", str(workers()), "--dist", "loadfile", "--no-loadscope-reorder", *arguments]
     command = [PYTHON, "-m", "pytest", *arguments]
     return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode

@@ -38,8 +38,3 @@ def condition_problem(error: Exception) -> Response | None:
     ]
     body = problems.document(error.status, str(error.message), code=error.code, errors=errors)
     return Response(body, status=error.status, content_type=problems.MEDIA_TYPE)
-
-
-def valid(serializer: Any) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)

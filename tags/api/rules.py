@@ -11,11 +11,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Forbidden
-from tags.api.lists import WritableList, condition_problem, valid
+from tags.api.lists import WritableList, condition_problem
 from tags.enums import RuleForm
 from tags.models import TagRule
 from tags.operations import automatic

@@ -7,12 +7,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import DataScope, Permission
 from scrm.common.errors import Forbidden, Invalid
 from tags.api import segment_serializers as serializers
-from tags.api.lists import valid
 from tags.operations import segment_samples
 from tags.operations import segments as operations
 from tags.queries import comparisons, segment_sizes, segments

@@ -12,12 +12,12 @@ from rest_framework.response import Response
 
 from members.queries import identities
 from scrm.api.pagination import KeysetListView
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock, conditions, pagination
 from scrm.common.access import Permission
 from scrm.common.errors import Forbidden
 from tags.api import segment_serializers as serializers
-from tags.api.lists import WritableList, condition_problem, valid
+from tags.api.lists import WritableList, condition_problem
 from tags.filtersets import SegmentFilterSet
 from tags.models import Segment
 from tags.operations import segment_lists

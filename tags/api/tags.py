@@ -11,12 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from members.queries import identities
-from scrm.api.views import ApiView
+from scrm.api.views import ApiView, valid
 from scrm.common import clock
 from scrm.common.access import Permission
 from scrm.common.errors import Forbidden
 from tags.api import tag_serializers as serializers
-from tags.api.lists import WritableList, valid
+from tags.api.lists import WritableList
 from tags.filtersets import TagFilterSet
 from tags.models import Tag, TagGroup
 from tags.operations import catalogue, merging, tagging

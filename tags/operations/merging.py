@@ -24,7 +24,7 @@ from scrm.common.transactions import atomic
 from tags.enums import Choice
 from tags.models import MemberTag, Tag
 from tags.operations import automatic, catalogue, mirroring, watches
-from tags.queries import tag_dependents
+from tags.queries import merged, tag_dependents
 from tags.queries.merged import JOB_KIND, REWRITTEN
 
 # So many assignments are moved while the person waits.
@@ -45,7 +45,7 @@ def merge(*, tag_id: int, into_id: int, actor: Actor, now: datetime) -> Merged:
     """Merge a tag into another one, at once when few have it, else as a job.
 
     A member with both keeps one assignment: the earlier start, the later end. Raises `NotFound`, `Invalid`
-    (`same_tag`), `Conflict` (`tag_merged`, `tag_archived`, `model_tag`, `members_with_several`).
+    (`same_tag`), `Conflict` (`tag_merged`, `merge_running`, `tag_archived`, `model_tag`, `members_with_several`).
     """
     with atomic():
         if not _are_many(tag_id):
@@ -193,6 +193,13 @@ def _check(tag: Tag, into: Tag) -> None:
         raise Invalid(_("A tag cannot be merged into itself."), code="same_tag", field="into")
     if tag.merged_into_id is not None:
         raise Conflict(_("The tag was merged into another one and stays as a signpost."), code="tag_merged")
+    # Its row is locked, so that no merge into it begins meanwhile.
+    if merged.under_way(tag.pk):
+        raise Conflict(
+            _("Members of another tag are still being given “%(name)s”. Merge it when that has finished.")
+            % {"name": tag.name},
+            code="merge_running",
+        )
     if into.archived_at is not None:
         raise Conflict(_("The tag “%(name)s” is archived.") % {"name": into.name}, code="tag_archived")
     for one in (tag, into):

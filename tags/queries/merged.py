@@ -25,3 +25,9 @@ def meanings() -> dict[int, int]:
         if not checkpoint.get(REWRITTEN):
             merged.pop(tag_id, None)
     return merged
+
+
+def under_way(into_id: int) -> bool:
+    """Whether a large merge still puts this tag on the members of another one, or waits to."""
+    waiting = [JobState.QUEUED, JobState.RUNNING]
+    return Job.objects.filter(kind=JOB_KIND, state__in=waiting, params__into_id=into_id).exists()

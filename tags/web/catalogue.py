@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 from tags.enums import TagKind
 from tags.filtersets import TagFilterSet
 from tags.models import Tag, TagGroup
@@ -147,7 +148,7 @@ def group_edit(request: ConsoleRequest, group_id: int | None = None) -> HttpResp
             else:
                 catalogue.update_group(group_id=group.pk, **form.cleaned_data)
         except DomainError as error:
-            _refuse(form, error)
+            refuse(form, error)
         else:
             return redirect("tag_list")
     title = _("Change tag group") if group else _("New tag group")
@@ -194,7 +195,7 @@ def tag_edit(request: ConsoleRequest, tag_id: int | None = None) -> HttpResponse
             else:
                 catalogue.update_tag(tag_id=tag.pk, **values)
         except DomainError as error:
-            _refuse(form, error)
+            refuse(form, error)
         else:
             return redirect("tag_detail", tag.pk)
     title = _("Change tag") if tag else _("New tag")
@@ -209,11 +210,6 @@ def _form(request: ConsoleRequest, form: Any, title: str, *, cancel: str) -> Htt
 
 def _values(row: Tag | TagGroup | None, names: tuple[str, ...]) -> dict[str, Any]:
     return {} if row is None else {name: getattr(row, name) for name in names}
-
-
-def _refuse(form: Any, error: DomainError) -> None:
-    named = error.detail.get("field")
-    form.add_error(named if named in form.fields else None, str(error))
 
 
 def _tag(tag_id: int) -> Tag:

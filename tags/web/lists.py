@@ -14,6 +14,7 @@ from django.utils.translation import ngettext, pgettext
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError
+from scrm.common.forms import refuse
 from tags.operations import lists
 from tags.queries import tagging
 from tags.web.forms import ListForm
@@ -41,8 +42,7 @@ def tag_by_list(request: ConsoleRequest) -> HttpResponse:
             else:
                 file, name = lists.keep_text(values["text"]), ""
         except DomainError as error:
-            named = error.detail.get("field")
-            form.add_error(named if named in form.fields else None, str(error))
+            refuse(form, error)
         else:
             ticket = {
                 "file": file,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import messages
@@ -13,16 +12,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from members.queries import directory
-from scrm.common import clock, conditions
+from scrm.common import clock, condition_editors, conditions
 from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 from tags.enums import RuleForm as Form
 from tags.enums import RuleState
 from tags.models import TagRule
 from tags.operations import automatic, rule_drafts
 from tags.queries import automatic as queries
 from tags.queries import coverage, statistics, tag_dependents
-from tags.web import condition_builder
 from tags.web.rule_forms import RuleForm, initial_of
 from tags.web.sections import sections
 
@@ -119,7 +118,7 @@ def rule_edit(request: ConsoleRequest, rule_id: int) -> HttpResponse:
 
 def _save(request: ConsoleRequest, rule: TagRule | None) -> HttpResponse:
     form = RuleForm(request.POST, rule=rule)
-    faults: condition_builder.Faults = []
+    faults: condition_editors.Faults = []
     if form.is_valid():
         values = form.cleaned_data
         common = {"form": values["form"], "definition": values["definition"], "now": clock.now()}
@@ -137,8 +136,8 @@ def _save(request: ConsoleRequest, rule: TagRule | None) -> HttpResponse:
         except conditions.BadCondition as error:
             faults = error.detail["errors"]
         except DomainError as error:
-            named = error.detail.get("field")
-            form.add_error(named if named in form.fields and named != "condition" else None, str(error))
+            # What the condition lacks is said over the form: its field is hidden.
+            refuse(form, error, names={"condition": ""})
         else:
             messages.success(request, _("The rule is saved. Try it before you enable it."))
             return redirect("rule_detail", rule.pk)
@@ -150,19 +149,15 @@ def _form(
     form: RuleForm,
     rule: TagRule | None,
     *,
-    faults: condition_builder.Faults | None = None,
+    faults: condition_editors.Faults = (),
     status: int = 200,
 ) -> HttpResponse:
-    if form.is_bound:
-        condition = str(form.data.get("condition", ""))
-    else:
-        raw = rule.definition.get("condition") if rule is not None else None
-        condition = json.dumps(raw, ensure_ascii=False) if raw else ""
+    stored = rule.definition.get("condition") if rule is not None else None
     context = {
         "form": form,
         "rule": rule,
-        "builder": condition_builder.context(
-            request, condition=condition, faults=faults, draft="" if rule else "tag-rule", unsaved=form.is_bound
+        "builder": condition_editors.of_form(
+            request, form, stored=stored, faults=faults, draft="" if rule else "tag-rule"
         ),
         "kind": form["form"].value(),
         "faults": faults,

@@ -16,6 +16,7 @@ from members.queries import lists as given
 from scrm.common import clock
 from scrm.common.access import ConsoleRequest, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 from scrm.common.models.jobs import JobState
 from scrm.common.pagination import Page
 from tags.enums import LISTS
@@ -40,7 +41,7 @@ def segment_list_new(request: ConsoleRequest) -> HttpResponse:
                 return redirect("segment_members", operations.create(now=clock.now(), **words).pk)
             started = operations.import_new(actor=request.actor, now=clock.now(), **words, **_kept(form))
         except DomainError as error:
-            _blame(form, error)
+            refuse(form, error)
         else:
             return _imported(request, started)
     return render(request, "tags/segment_list_new.html", {"form": form}, status=422 if form.errors else 200)
@@ -57,7 +58,7 @@ def segment_import(request: ConsoleRequest, segment_id: int) -> HttpResponse:
                 actor=request.actor, segment_id=segment_id, now=clock.now(), **_kept(form)
             )
         except DomainError as error:
-            _blame(form, error)
+            refuse(form, error)
         else:
             return _imported(request, started)
     context = {"form": form, "segment": segment}
@@ -70,11 +71,6 @@ def _kept(form: MembersGivenForm) -> dict[str, str]:
     if isinstance(form.given, UploadedFile):
         return {"file": lists.keep_file(form.given.chunks()), "kind": kind, "label": form.given.name or ""}
     return {"file": lists.keep_text(form.given or ""), "kind": kind}
-
-
-def _blame(form: MembersGivenForm, error: DomainError) -> None:
-    field = error.detail.get("field")
-    form.add_error(field if field in form.fields else None, str(error))
 
 
 def _imported(request: ConsoleRequest, started: operations.Started) -> HttpResponse:

@@ -18,6 +18,7 @@ from members.operations import exports
 from scrm.common import clock, conditions, pagination
 from scrm.common.access import ConsoleRequest, DataScope, Permission, page
 from scrm.common.errors import DomainError, NotFound
+from scrm.common.forms import refuse
 from tags.enums import LISTS, SegmentKind
 from tags.filtersets import SegmentFilterSet
 from tags.models import Segment
@@ -206,8 +207,7 @@ def _rename(request: ConsoleRequest, segment_id: int) -> HttpResponse:
         try:
             operations.rename(segment_id=segment_id, now=clock.now(), **form.cleaned_data)
         except DomainError as error:
-            field = error.detail.get("field")
-            form.add_error(field if field in form.fields else None, str(error))
+            refuse(form, error)
         else:
             return redirect("segment_detail", segment_id)
     return _detail(request, _segment(segment_id), status=422, rename_form=form, open_dialog="rename")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -19,12 +21,17 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 START_SECONDS = 240
+LONGEST = ["test_tour_phone.py", "test_tour_light.py", "test_tour_dark.py", "test_builder.py", "test_tags.py"]
 
 expect.set_options(timeout=15_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    # They come last, so that no product runs beside other tests for nothing; and the longest first, so that workers
+    # end together.
+    order = {here / name: place for place, name in enumerate(LONGEST, 1)}
+    items.sort(key=lambda item: order.get(item.path, len(order) + 1) if here in item.path.parents else 0)
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -34,13 +41,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Product:
-    """A running SCRM: its address and the demo login."""
+    """A running SCRM: its address, the demo login and, once somebody has logged in, the cookies of that."""
 
     address: str
     password: str
+    environment: dict[str, str] | None = None  # of one that was started here
+    cookies: list[Any] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         return self.address.rstrip("/") + path
+
+    def python(self, code: str) -> str:
+        """Run code beside the product, on its database; answers what it printed."""
+        if self.environment is None:
+            pytest.skip("runs only on a product that the tests have started")
+        environment = self.environment | {"CMD": shlex.join(["shell", "--no-imports", "-c", code])}
+        command = [sys.executable, "-m", "scrm.local", "manage"]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=120
+        ).stdout.strip()
+
+    def log_in(self, page: Page) -> None:
+        """Log in with the form; who comes later has the same session."""
+        if self.cookies:
+            page.context.add_cookies(self.cookies)
+            page.goto(self.url("/profile/"))
+            return
+        page.goto(self.url("/accounts/login/"))
+        page.locator("input[name=login]").fill("demo")
+        page.locator("input[name=password]").fill(self.password)
+        page.locator("form button[type=submit]").last.click()
+        page.wait_for_url(self.url("/"))
+        self.cookies = [one for one in page.context.cookies() if one["name"] != "language"]
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +104,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         assert ready.wait(START_SECONDS), "".join(said[-40:])
         login = next((m for line in said if (m := re.match(r"Log in as demo / (\S+)", line))), None)
         assert login is not None, "".join(said[-40:])
-        yield Product(f"http://127.0.0.1:{port}", login.group(1))
+        yield Product(f"http://127.0.0.1:{port}", login.group(1), environment)
     finally:
         process.terminate()
         process.wait(60)
@@ -162,11 +194,7 @@ def open_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page
         page = context.new_page()
         page.on("console", lambda m: complaints.lines.append(f"{page.url}: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda error: complaints.lines.append(f"{page.url}: {error}"))
-        page.goto(product.url("/accounts/login/"))
-        page.locator("input[name=login]").fill("demo")
-        page.locator("input[name=password]").fill(product.password)
-        page.locator("form button[type=submit]").last.click()
-        page.wait_for_url(product.url("/"))
+        product.log_in(page)
         return page
 
     yield build

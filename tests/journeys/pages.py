@@ -4,49 +4,71 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from playwright.sync_api import Page
 
-from tests.journeys.conftest import call
+from tests.journeys.conftest import Product, call
 
 # The member whose pages are visited: one of those to whom the demo gives tasks, check-ins and claims.
 MEMBER = 15
-# name → path, or a function that finds the address on a page that links to it.
-Address = str | Callable[[Page, Callable[[str], str]], str]
+
+
+@dataclass
+class Links:
+    """What the pages link to. Each is opened once, be it for its links or for the tour."""
+
+    page: Page
+    product: Product
+    found: dict[str, list[str]] = field(default_factory=dict)
+
+    def on(self, path: str) -> list[str]:
+        if path not in self.found:
+            self.page.goto(self.product.url(path))
+            self.keep(path)
+        return self.found[path]
+
+    def keep(self, path: str) -> None:
+        """Read the links of the page that is open."""
+        links = self.page.locator("main a[href]")
+        self.found[path] = links.evaluate_all("links => links.map(link => link.getAttribute('href'))")
+
+    def own(self) -> str:
+        """The member's own page, by a link made for it."""
+        if "own" not in self.found:
+            self.page.goto(self.product.url("/"))
+            made = call(self.page, f"members/{MEMBER}/link", {"days": 1})
+            self.found["own"] = [f"/{str(made['url']).split('/', 3)[3]}"]
+        return self.found["own"][0]
+
+
+# name → path, or a function that finds it on a page that links to it.
+Address = str | Callable[[Links], str]
 
 
 def linked(listing: str, pattern: str, *, instead: str = "") -> Address:
     """The first link on a page whose path is like this; `instead`: what follows the number that was found."""
 
-    def find(page: Page, url: Callable[[str], str]) -> str:
-        page.goto(url(listing))
-        hrefs = page.locator("main a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-        found = next(href for href in hrefs if re.fullmatch(pattern, href))
-        return f"{found}{instead}"
+    def find(links: Links) -> str:
+        return f"{next(href for href in links.on(listing) if re.fullmatch(pattern, href))}{instead}"
 
     return find
 
 
-def compared(page: Page, url: Callable[[str], str]) -> str:
+def compared(links: Links) -> str:
     """The overlap of the first three segments."""
-    page.goto(url("/segments/"))
-    hrefs = page.locator("main a[href]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    ids = dict.fromkeys(found[1] for href in hrefs if (found := re.fullmatch(r"/segments/(\d+)/", href)))
+    ids = dict.fromkeys(
+        found[1] for href in links.on("/segments/") if (found := re.fullmatch(r"/segments/(\d+)/", href))
+    )
     return "/segments/overlap/?" + "&".join(f"id={key}&in={key}" for key in list(ids)[:3])
 
 
 def own(path: str = "", pattern: str = "") -> Address:
-    """A page of the member's own, by a link made for it; `pattern`: the first link on it that is like this."""
+    """A page of the member's own; `pattern`: the first link on it that is like this."""
 
-    def find(page: Page, url: Callable[[str], str]) -> str:
-        page.goto(url("/"))
-        made = call(page, f"members/{MEMBER}/link", {"days": 1})
-        address = f"/{str(made['url']).split('/', 3)[3]}{path}"
-        if not pattern:
-            return address
-        found = linked(address, pattern)
-        assert not isinstance(found, str)
-        return found(page, url)
+    def find(links: Links) -> str:
+        address = f"{links.own()}{path}"
+        return next(href for href in links.on(address) if re.fullmatch(pattern, href)) if pattern else address
 
     return find
 
@@ -85,6 +107,7 @@ PAGES: dict[str, Address] = {
     "rfm-migration": linked("/rfm/", r"/rfm/\d+/migration/"),
     "rfm-versions": linked("/rfm/", r"/rfm/\d+/versions/"),
     "rfm-models": "/rfm/models/",
+    "rfm-model-new": "/rfm/models/new/",
     "rfm-alerts": "/rfm/alerts/",
     "lifecycle": "/lifecycle/",
     "lifecycle-limits": "/lifecycle/limits/",

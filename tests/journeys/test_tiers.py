@@ -45,3 +45,37 @@ def test_a_ladder_is_edited_with_its_preview(open_page: Callable[..., Page], pro
     page.locator(".form-foot .btn-primary").click()
     page.wait_for_url(re.compile(r"/tiers/$"))
     expect(page.locator("#versions").locator("xpath=../..").locator("tbody th").first).to_have_text(str(before + 1))
+
+
+def test_everybody_is_counted_exactly(open_page: Callable[..., Page], product: Product) -> None:
+    """A member far above makes the brand one of 300,000, of whom a preview asks some."""
+    counted = product.python(
+        "from members.models import Member; from scrm.common import clock;"
+        "Member.objects.create(pk=300_001, name='Far above', joined_at=clock.now());"
+        "print(Member.objects.filter(status='active').count())"
+    )
+    try:
+        page = open_page(language="en")
+        page.goto(product.url("/tiers/edit/"), wait_until="networkidle")
+        preview = page.locator("#preview")
+        expect(preview).to_contain_text("≈ estimated from a sample")
+        preview.get_by_role("button", name="Count exactly").click()
+        exact = preview.locator("[data-counted]")
+        expect(exact).to_contain_text(f"all {counted} members, as of")
+        expect(preview).not_to_contain_text("≈")
+        found = AXE.run(page)
+        assert [one["id"] for one in found.response["violations"] if one["impact"] in ("serious", "critical")] == []
+        # Another ladder is estimated again; this one is still there after a look elsewhere.
+        threshold = page.locator(".rung").nth(1).locator("[name=step_threshold]")
+        before = threshold.input_value()
+        threshold.fill("399")
+        expect(preview).to_contain_text("≈ estimated from a sample")
+        threshold.fill(before)
+        expect(exact).to_be_visible()
+        expect(preview.get_by_role("button", name="Count again")).to_be_visible()
+        other = open_page(language="en")
+        other.goto(product.url("/jobs/"), wait_until="networkidle")
+        other.locator("a[href*='/tiers/edit/?trial=']").first.click()
+        expect(other.locator("#preview [data-counted]")).to_contain_text(f"all {counted} members, as of")
+    finally:
+        product.python("from members.models import Member; Member.objects.filter(pk=300_001).delete()")

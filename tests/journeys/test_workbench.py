@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.conftest import PHONE, WIDE, Product
+from tests.journeys.conftest import WIDE, Product
 
 WORDS = {
     "zh-hans": {"typed": "手工", "finished": "已完成", "migration": "迁移"},
@@ -89,22 +89,6 @@ def test_cut_points_are_edited_previewed_applied_and_the_migration_drawn(
     expect(page.locator("section.card").first).to_contain_text(f"browser {language}")
     page.locator("form[action$='/restore/'] button").first.click()
     expect(page.locator("section.card").first).not_to_contain_text(f"browser {language}")
-
-
-@pytest.mark.parametrize(("theme", "viewport"), [("light", WIDE), ("dark", PHONE)])
-def test_no_page_of_the_workbench_is_wider_than_its_window(
-    open_page: Callable[..., Page], product: Product, theme: str, viewport: dict[str, int]
-) -> None:
-    page = open_page(viewport=viewport, theme=theme)
-    page.goto(product.url("/rfm/"))
-    definition = page.locator("a[href$='/definition/']").first.get_attribute("href") or ""
-    paths = ["/rfm/models/", "/rfm/models/new/", "/rfm/alerts/", "/lifecycle/moves/", "/lifecycle/limits/", definition]
-    paths += [definition.replace("definition", part) for part in ("migration", "versions")]
-    for path in paths:
-        answer = page.goto(product.url(path))
-        assert answer is not None
-        assert answer.status == 200, path
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"), path
 
 
 def test_other_stage_limits_are_previewed_and_applied(open_page: Callable[..., Page], product: Product) -> None:

@@ -11,30 +11,24 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import Product
-from tests.journeys.pages import PAGES
+from tests.journeys.pages import PAGES, Links
 
 AXE = Axe()
 # Where to keep a picture of every page; none are kept unless asked for.
 PICTURES = os.environ.get("SCRM_PICTURES")
 
 
-def addresses(product: Product) -> dict[str, str]:
-    """The addresses that are known; the others are looked up on the way."""
-    return {name: product.url(address) for name, address in PAGES.items() if isinstance(address, str)}
-
-
 def visit_all(page: Page, product: Product, label: str, look: Callable[[str], list[str]]) -> list[str]:
     """Open every page and collect what is wrong with it: no page may be wider than the window."""
     found = []
-    known = addresses(product)
+    links = Links(page, product)
     for name, address in PAGES.items():
-        if name not in known:
-            assert not isinstance(address, str)
-            known[name] = product.url(address(page, product.url))
-        answer = page.goto(known[name])
+        path = address if isinstance(address, str) else address(links)
+        answer = page.goto(product.url(path))
         assert answer is not None
         assert answer.status == 200, f"{name}: {answer.status}"
         assert page.locator("h1").count() == 1, name
+        links.keep(path)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             found.append(f"{name}: wider than the window")
         found += [f"{name}: {problem}" for problem in look(name)]

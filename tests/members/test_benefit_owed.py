@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from members.models import Benefit, BenefitCode, Event, Member, MemberBenefit
@@ -195,6 +196,26 @@ def test_a_sweep_gives_what_a_delivery_left(coffee: Benefit, monkeypatch: pytest
     give_owed_benefits()
     assert MemberBenefit.objects.filter(period="owed").count() == 1
     assert benefit_owed.sweep(now=clock.now()) == 0
+
+
+def test_finding_the_owed_reads_no_other_claims(coffee: Benefit) -> None:
+    """By an index that holds nothing but them, also with a plan made for any benefit."""
+    codes = [CodeIn(f"LATTE-{number:04}", "") for number in range(300)]
+    benefit_stock.add(benefit_id=coffee.pk, codes=codes, batch="300", now=NOW)
+    members = [make_member() for _ in range(300)]
+    give(*members)
+    give(*members[:2], occasion="task:2:1")
+    with CaptureQueriesContext(connection) as captured:
+        assert len(benefit_owed._waiting(coffee.pk, limit=10)) == 2
+        assert stock_queries.of(coffee.pk, now=LATER).owed == 2
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE members_memberbenefit, members_member, members_benefitcode")
+        for query in captured.captured_queries:
+            cursor.execute("EXPLAIN " + query["sql"])
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "benefit_claim_owed" in plan, plan
+        cursor.execute("SELECT pg_get_indexdef('benefit_claim_owed'::regclass)")
+        assert "(benefit_id, claimed_at, id)" in cursor.fetchone()[0]
 
 
 def test_a_task_done_by_an_order_of_facts_is_rewarded_later(coffee: Benefit) -> None:

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 import members.tasks  # noqa: F401  # registers what runs the jobs
-from members.models import Event, EventType, Member, PointsAccount, PointsEarning, PointsEntry, TaskCompletion
+from members.models import (
+    Event,
+    EventType,
+    Member,
+    PointsAccount,
+    PointsEarning,
+    PointsEntry,
+    PointsLot,
+    TaskCompletion,
+)
 from members.operations import (
     benefits,
     checkins,
@@ -197,10 +206,46 @@ def test_after_a_move_was_undone_facts_are_booked_at_home_again(ann: Member, ben
     make_rule()
     buy(ann, "100", nov(2), number="A", now=nov(2))
     number = move(ann, ben, becomes=becomes)
+    Member.objects.filter(pk=ann.pk).update(status="active", merged_into=None)
     points_moves.undo(move_id=number, now=nov(11))
     refund(ann, "A", "40", when=nov(12), now=nov(12))
     assert (balance(ann), balance(ben), earned(ann)) == (60, 0, [(60, 60)])
     assert (entries(ann, "reverse"), entries(ben, "reverse")) == ([(40, None)], [])
+
+
+def test_what_was_earned_while_merged_comes_home_once_she_is_active_again(ann: Member, ben: Member) -> None:
+    """Not a point of her orders is left with Ben because of when the move is undone."""
+    make_rule()
+    buy(ann, "100", nov(2), number="A", now=nov(2))
+    number = move(ann, ben, becomes="merged")
+    buy(ann, "150", nov(2), number="A", version_at=nov(11), now=nov(11))
+    buy(ben, "7", nov(11), number="B", now=nov(11))
+    with pytest.raises(Conflict) as caught:
+        points_moves.undo(move_id=number, now=nov(12))
+    assert caught.value.code == "member_inactive"
+    assert (balance(ann), balance(ben), entries(ben, "reverse")) == (0, 157, [])
+    Member.objects.filter(pk=ann.pk).update(status="active", merged_into=None)
+    points_moves.undo(move_id=number, now=nov(12))
+    assert (balance(ann), balance(ben), earned(ann), earned(ben)) == (150, 7, [(150, 150)], [(7, 7)])
+    refund(ann, "A", "150", when=nov(13), now=nov(13))
+    assert (balance(ann), balance(ben), earned(ann)) == (0, 7, [(0, 0)])
+
+
+def test_a_currency_that_comes_after_the_move_is_earned_where_the_ledger_is(ann: Member, ben: Member) -> None:
+    number = move(ann, ben)
+    currencies.create(key="coins", spendable=True, content=currencies.Content(name="金币"))
+    make_rule("coins")
+    buy(ann, "30", nov(11), number="A", now=nov(11))
+    buy(ben, "5", nov(11), number="B", now=nov(11))
+    with pytest.raises(Conflict) as caught:
+        points.earn(member_id=ann.pk, currency="coins", amount=1, reference="api", now=nov(11))
+    assert caught.value.code == "account_moved"
+    assert not PointsAccount.objects.filter(member=ann, currency__key="coins").exists()
+    assert balance(ben, "coins") == 35
+    points_moves.undo(move_id=number, now=nov(12))
+    assert (balance(ann, "coins"), balance(ben, "coins")) == (30, 5)
+    refund(ann, "A", "30", when=nov(13), now=nov(13))
+    assert (balance(ann, "coins"), balance(ben, "coins")) == (0, 5)
 
 
 def test_what_was_earned_meanwhile_comes_home_when_a_move_is_undone(ann: Member, ben: Member) -> None:
@@ -220,6 +265,52 @@ def test_what_was_earned_meanwhile_comes_home_when_a_move_is_undone(ann: Member,
     refund(ann, "B", "30", when=nov(14), now=nov(14))
     mine.refresh_from_db()
     assert (mine.available, mine.pending, balance(ben), earned(ann)) == (-10, 0, 7, [(0, 0), (0, 0)])
+
+
+@pytest.mark.parametrize("reversal", ["pending_only", "within_balance", "arrears"])
+def test_what_comes_home_keeps_its_expiry_and_its_reasons_whatever_refunds_take(
+    ann: Member, ben: Member, reversal: str
+) -> None:
+    """It was never Ben's: a policy about refunds does not keep it there. What he has set aside of it stays his."""
+    content = currencies.Content(name="积分", reversal=reversal, expiry="days", expiry_count=30)
+    currencies.change(key="points", content=content)
+    make_rule()
+    number = move(ann, ben)
+    buy(ann, "100", nov(11), number="A", now=nov(11))
+    points.hold(member_id=ben.pk, amount=30, reference="tea", minutes=60 * 24 * 5, now=nov(11))
+    points_moves.undo(move_id=number, now=nov(12))
+    assert (balance(ann), balance(ben)) == (70, 0)
+    (home,) = PointsLot.objects.filter(member=ann, open=True)
+    (there,) = PointsLot.objects.filter(member=ben, open=True)
+    assert (there.remaining, there.held) == (30, 30)
+    for name in ("earned_at", "activates_at", "expires_at", "source", "active"):
+        assert getattr(home, name) == getattr(there, name)
+    lines = PointsEntry.objects.get(member=ben, kind="earn").detail["lines"]
+    assert PointsEntry.objects.get(member=ann, kind="move").detail == {
+        "lines": lines, "unmove": number, "from": ben.pk,
+    }  # fmt: skip
+    assert points.post(member_id=ben.pk, reference="tea", amount=30, now=nov(13)).available == 0
+    refund(ann, "A", "100", when=nov(14), now=nov(14))
+    left = {"pending_only": 70, "within_balance": 0, "arrears": -30}[reversal]
+    assert (balance(ann), balance(ben)) == (left, 0)
+
+
+def test_what_was_earned_over_two_moves_comes_home_in_two_steps(ann: Member, ben: Member) -> None:
+    make_rule()
+    kim = make_member(name="金")
+    first = move(ann, ben)
+    buy(ann, "10", nov(11), number="A", now=nov(11))
+    second = move(ben, kim, nov(12))
+    buy(ann, "20", nov(13), number="B", now=nov(13))
+    buy(ben, "40", nov(13), number="C", now=nov(13))
+    buy(kim, "80", nov(13), number="D", now=nov(13))
+    points_moves.undo(move_id=second, now=nov(14))
+    assert (balance(ann), balance(ben), balance(kim)) == (0, 70, 80)
+    points_moves.undo(move_id=first, now=nov(15))
+    assert (balance(ann), balance(ben), balance(kim)) == (30, 40, 80)
+    for one, number, amount in ((ann, "A", "10"), (ann, "B", "20"), (ben, "C", "40"), (kim, "D", "80")):
+        refund(one, number, amount, when=nov(16), now=nov(16))
+    assert (balance(ann), balance(ben), balance(kim)) == (0, 0, 0)
 
 
 def test_rewards_of_meanwhile_come_home_and_are_taken_back_there(ann: Member, ben: Member) -> None:

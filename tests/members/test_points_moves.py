@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils.translation import override
 
 from members.models import Member, PointsAccount, PointsHold, PointsLot
 from members.operations import currencies, points, points_moves
@@ -217,6 +218,82 @@ def test_undoing_a_move_leaves_holds_of_others_alone() -> None:
     states = dict(PointsHold.objects.filter(reference="h").values_list("member_id", "state"))
     assert states == {ann.pk: "open", ben.pk: "moved"}
     assert points.post(member_id=ann.pk, reference="h", amount=4, now=NOW).available == 6
+
+
+def coins() -> str:
+    """A currency that is made now."""
+    return currencies.create(key="coins", spendable=True, content=currencies.Content(name="金币")).key
+
+
+@pytest.mark.parametrize("status", ["active", "merged"])
+def test_a_currency_that_comes_after_the_move_is_closed_as_well(status: str) -> None:
+    """Whatever is asked of Ann is refused as it is in the currency that was there at the move, and opens nothing."""
+    ann, ben = make_member(), make_member()
+    earn(ann, 10, "e")
+    number = move(ann, ben)
+    Member.objects.filter(pk=ann.pk).update(status=status, merged_into=ben if status == "merged" else None)
+
+    def refused(currency: str) -> list[str]:
+        asked = {"member_id": ann.pk, "currency": currency, "amount": 1, "now": NOW}
+        return [
+            code_of(lambda: points.earn(reference="new", **asked)),
+            code_of(lambda: points.spend(reference="new", **asked)),
+            code_of(lambda: points.hold(reference="new", **asked)),
+            code_of(lambda: points.adjust(reference="new", reason="手工", **asked)),
+            code_of(lambda: points.adjust(reference="new", reason="手工", **{**asked, "amount": -1})),
+            code_of(lambda: points.refund(reference="new", spent="s", **asked)),
+            code_of(lambda: points.reverse(reference="new", source="order:1", **asked)),
+            code_of(lambda: points.post(reference="new", **asked)),
+        ]
+
+    assert refused(coins()) == refused("points") == ["account_moved"] * 7 + ["unknown_hold"]
+    credits = [Credit(one.pk, 5, "gift") for one in (ann, ben)]
+    assert points.earn_many(currency="coins", credits=credits, now=NOW) == {ben.pk: True}
+    assert list(PointsAccount.objects.filter(currency__key="coins").values_list("member_id", "available")) == [
+        (ben.pk, 5)
+    ]
+    Member.objects.filter(pk=ann.pk).update(status="active", merged_into=None)
+    points_moves.undo(move_id=number, now=NOW)
+    assert earn(ann, 3, "home", currency="coins").available == 3
+    assert (balances(ann), balances(ben)) == ((0, 10, 0), (0, 0, 0))
+
+
+def test_an_account_of_a_ledger_that_was_moved_is_made_closed_by_whoever_makes_it() -> None:
+    ann, ben = make_member(), make_member()
+    move(ann, ben)
+    kind = currencies.get(coins())
+    opened = [PointsAccount.objects.create(member=one, currency=kind) for one in (ann, ben)]
+    assert [PointsAccount.objects.get(pk=one.pk).closed_at for one in opened] == [NOW, None]
+    for one, closed_at, found in ((ben, NOW, "closed at"), (ann, None, "open, should be moved at")):
+        PointsAccount.objects.filter(member=one, currency=kind).update(closed_at=closed_at)
+        (told,) = [str(finding) for finding in points_check.check()]
+        assert told.startswith("accounts are closed where the ledger was moved, and nowhere else")
+        assert found in told
+        PointsAccount.objects.filter(member=one, currency=kind).update(closed_at=None if closed_at else NOW)
+
+
+@pytest.mark.parametrize("status", ["merged", "erased"])
+def test_nothing_goes_back_to_a_member_who_is_not_active(status: str) -> None:
+    """They could not use it, and nobody else could: it stays where it can be spent until they are active again."""
+    ann, ben = make_member(), make_member()
+    earn(ann, 50, "e", source="order:1", expires_at=NOW + 20 * DAY)
+    points.hold(member_id=ann.pk, amount=20, reference="cart", minutes=60 * 24 * 5, now=NOW)
+    number = move(ann, ben)
+    Member.objects.filter(pk=ann.pk).update(status=status, merged_into=ben if status == "merged" else None)
+    with pytest.raises(Conflict) as caught:
+        points_moves.undo(move_id=number, now=NOW + DAY)
+    assert caught.value.code == "member_inactive"
+    for language, words in (
+        ("en", "The member to whom these points would go back is not active."),
+        ("zh-hans", "这些积分要退回的会员不是有效会员。"),
+    ):
+        with override(language):
+            assert str(caught.value.message) == words
+    assert (balances(ann), balances(ben)) == ((0, 0, 0), (0, 30, 20))
+    assert points.post(member_id=ben.pk, reference="cart", amount=5, now=NOW + DAY).available == 45
+    Member.objects.filter(pk=ann.pk).update(status="active", merged_into=None)
+    points_moves.undo(move_id=number, now=NOW + DAY)
+    assert (balances(ann), balances(ben)) == ((0, 45, 0), (0, 0, 0))
 
 
 def test_moves_are_refused_with_reasons() -> None:

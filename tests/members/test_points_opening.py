@@ -107,6 +107,15 @@ def test_what_came_from_another_ledger_is_known() -> None:
     assert PointsAccount.objects.get(member=new, currency__key="points").available == sum(range(101, 108))
 
 
+def test_no_account_is_opened_whose_ledger_was_moved() -> None:
+    old, new, other = make_member(), make_member(), make_member()
+    points_moves.move(from_member=old.pk, to_member=new.pk, now=NOW)
+    currencies.create(key="coins", spendable=True, content=currencies.Content(name="金币"))
+    credits = [*credits_of(old), *credits_of(other)]
+    assert len(points_many.earn_all(currency="coins", credits=credits, now=NOW)) == 8
+    assert [one.member for one in PointsAccount.objects.filter(currency__key="coins")] == [other]
+
+
 def test_nothing_is_booked_when_one_is_refused() -> None:
     member = make_member()
     with pytest.raises(Invalid):

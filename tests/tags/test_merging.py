@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 import tags.tasks  # noqa: F401  # registers the handler of the job
 from members.models import Event, Member
@@ -239,6 +240,54 @@ def test_a_large_merge_is_a_job_that_goes_on_where_it_was_killed(monkeypatch: py
     assert (job.state, job.done, job.counts) == (JobState.SUCCEEDED, 7, {"moved": 7})
     assert (holders(old), holders(new)) == (set(), {member.pk for member in members})
     assert Segment.objects.get().condition == naming(new)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_tag_that_a_large_merge_still_puts_on_is_not_merged_away(monkeypatch: pytest.MonkeyPatch, many: bool) -> None:
+    """The rest of that merge would put it on members again, with nobody to take it off."""
+    monkeypatch.setattr(merging, "AT_ONCE", 2)
+    monkeypatch.setattr(merging, "CHUNK", 2)
+    first, second, third, fourth = (make_tag(name) for name in "甲乙丙丁")
+    members = [make_member() for _ in range(5)]
+    put(first, *members)
+    put(second, *(make_member() for _ in range(4 if many else 1)))
+    job_id = merge(first, second).job_id
+
+    def refused(language: str) -> str:
+        with override(language), pytest.raises(Conflict) as caught:
+            merge(second, third)
+        assert caught.value.code == "merge_running"
+        return str(caught.value)
+
+    copy_chunk = merging.copy_chunk
+
+    def asked_meanwhile(**values: Any) -> tuple[int, int]:
+        found = copy_chunk(**{"size": 2, **values})
+        assert refused("en") == "Members of another tag are still being given “乙”. Merge it when that has finished."
+        assert refused("zh-hans") == "仍在给另一标签的会员打上“乙”，完成后再合并。"
+        return found
+
+    # What is merged into it as well goes on.
+    assert merge(fourth, second).job_id is None
+    monkeypatch.setattr(merging, "copy_chunk", asked_meanwhile)
+    jobs.run(job_id=job_id)
+    assert Job.objects.get(pk=job_id).state == JobState.SUCCEEDED
+    monkeypatch.undo()
+    assert merge(second, third).moved == (9 if many else 6)
+    assert (holders(first), holders(second)) == (set(), set())
+    assert holders(third) >= {member.pk for member in members}
+    assert set(Tag.objects.exclude(merged_into=None).values_list("name", "merged_into__name")) == {
+        ("甲", "丙"), ("乙", "丙"), ("丁", "丙"),
+    }  # fmt: skip
+
+
+def test_a_large_merge_that_was_cancelled_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "AT_ONCE", 1)
+    first, second, third = (make_tag(name) for name in "甲乙丙")
+    put(first, make_member(), make_member())
+    put(second, make_member())
+    jobs.request_cancel(job_id=merge(first, second).job_id)
+    assert merge(second, third).moved == 1
 
 
 def test_the_page_shows_what_changes_and_merges() -> None:

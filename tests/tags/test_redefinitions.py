@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from analytics.operations import rfm_models
-from members.models import Event, Store
-from members.operations import attributes, organisation
+from members.models import Event, Store, Task
+from members.operations import attributes, organisation, task_definitions, task_runs
+from members.operations import tasks as definitions
 from scrm.common import jobs
 from scrm.common.models import Job, Notification
 from tags import tasks as tasks  # registers the handlers of jobs
@@ -17,7 +19,8 @@ from tags.models import Segment, TagRule, Watch
 from tags.operations import segments, watches
 from tests.analytics.test_workbench import compute
 from tests.factories import NOW, make_member, make_order, make_region, make_store, make_user
-from tests.tags.watching import DAY, did, make_rule, make_tag, stored, tags_of, truth
+from tests.members.tasking import do, make_task
+from tests.tags.watching import DAY, did, due, make_rule, make_tag, moves, stored, tags_of, truth
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +110,81 @@ def test_another_default_model_moves_the_tags_that_name_none() -> None:
     rfm_models.make_default(model_id=short.pk, now=NOW)
     assert waiting() == []
     assert stored(other.watch) == truth(other.watch, now=NOW)
+
+
+def begun(task: Task) -> dict[str, Any]:
+    return {"field": "task.open", "op": "any_of", "value": [task.pk]}
+
+
+def test_a_task_that_pauses_goes_on_and_ends_turns_who_has_begun_it() -> None:
+    """Without the nightly run; rules over what was done are not evaluated again."""
+    task = make_task("reads")
+    ann, ben = make_member(), make_member()
+    done = {"field": "task.completed", "op": "ge", "value": 1}
+    rule, finished = make_rule(begun(task), make_tag("差一次")), make_rule(done, make_tag("做完"))
+    work()
+    do(ann, NOW)
+    do(ben, NOW, NOW, NOW)
+    assert (tags_of(ann), tags_of(ben), waiting()) == ({"差一次"}, {"做完"}, [])
+    for act, holders in (
+        (lambda: definitions.pause(task_id=task.pk, now=NOW), set()),
+        (lambda: definitions.start(task_id=task.pk, now=NOW), {ann.pk}),
+        (lambda: definitions.end(task_id=task.pk, now=NOW), set()),
+    ):
+        act()
+        assert waiting() == [rule.watch_id]
+        act()  # twice changes nothing
+        assert waiting() == [rule.watch_id]
+        work()
+        assert stored(rule.watch) == truth(rule.watch, now=NOW) == holders
+    assert moves(ann) == [("tag.added", "差一次"), ("tag.removed", "差一次")] * 2
+    assert (tags_of(ben), stored(finished.watch)) == ({"做完"}, {ben.pk})
+
+
+def test_a_task_whose_end_moves_is_followed_at_the_new_instant() -> None:
+    """Brought forward, put off, and put off when it is over already."""
+    task = make_task("reads", ends_at=NOW + 10 * DAY)
+    ann = make_member()
+    rule = make_rule(begun(task), make_tag("差一次"))
+    do(ann, NOW)
+
+    def change(day: int, **values: Any) -> list[int]:
+        """The watches that are evaluated for everyone thereby."""
+        Job.objects.all().delete()
+        found = Task.objects.get()
+        content = replace(task_definitions.of(found), **values)
+        definitions.change(task_id=task.pk, version=found.version, content=content, now=NOW + day * DAY)
+        for watch_id in waiting():
+            watches.evaluate_everyone(watch_id=watch_id, now=NOW + day * DAY)
+        return waiting()
+
+    def has_it(day: int) -> bool:
+        while watches.sweep(now=NOW + day * DAY):
+            pass
+        return tags_of(ann, now=NOW + day * DAY) == {"差一次"}
+
+    assert due(rule, ann) == NOW + 10 * DAY
+    assert change(0, ends_at=NOW + 2 * DAY) == [rule.watch_id]
+    assert due(rule, ann) == NOW + 2 * DAY
+    assert change(1, ends_at=NOW + 4 * DAY) == [rule.watch_id]
+    assert (has_it(2), due(rule, ann)) == (True, NOW + 4 * DAY)
+    assert change(3, name="看三页") == []
+    assert (has_it(4), due(rule, ann)) == (False, None)
+    assert change(5, ends_at=NOW + 8 * DAY) == [rule.watch_id]
+    assert (has_it(7), has_it(8)) == (True, False)
+
+
+def test_a_task_that_starts_for_the_first_time_turns_nobody_until_somebody_has_begun_it() -> None:
+    task = make_task("reads", started=False)
+    make_rule({"field": "task.open", "op": "set"}, make_tag("在做"))
+    work()
+    ann, ben = make_member(), make_member()
+    do(ann, NOW)
+    definitions.start(task_id=task.pk, now=NOW - DAY)
+    assert waiting() == []
+    assert tags_of(ann) == set()
+    task_runs.evaluate_everyone(task_id=task.pk, now=NOW)  # what the workers do now
+    assert (tags_of(ann), tags_of(ben)) == ({"在做"}, set())
 
 
 def test_a_rule_over_a_deleted_custom_field_stops_at_once_and_tells_its_author() -> None:

@@ -14,7 +14,7 @@ def dependencies(node: Node) -> frozenset[str]:
     "created" (in every answer: somebody new is evaluated by every condition), "profile", "region" (of stores),
     "attribute", "identity", "consent", "order", "event:<type key>", "tag", "segment:<id>" together with the topics of
     that segment's own condition, "rfm", "lifecycle", "model", "message", "points:<currency>", "tier", "benefit",
-    "task", "checkin".
+    "task", "task.state" (whether tasks are active, and until when), "checkin".
     """
     return frozenset({CREATED}).union(*(topics_of(leaf) for leaf in leaves(node)))
 
