@@ -117,7 +117,7 @@ def grant() -> tuple[float, int]:
 
 
 def against_tpcb(pgbench: str, folder: Path, first: int, last: int) -> tuple[list[float], list[float]]:
-    """Movements and tpcb-like transactions a second, round by round."""
+    """Movements and tpcb-like transactions a second, turn by turn."""
     currency = currencies.currency_id(currencies.POINTS)
     scripts = []
     for name, text in (("earn", EARN), ("spend", SPEND)):
