@@ -13,8 +13,10 @@ export class Draft {
     this.form = builder.closest("form");
     this.first = JSON.stringify(this.values());
     this.form.addEventListener("input", () => this.soon());
+    // Whoever leaves in the middle of a word has typed it all the same.
+    addEventListener("pagehide", () => this.timer && this.save());
     this.form.addEventListener("submit", () => {
-      clearTimeout(this.timer);
+      this.settle();
       if (memory.get(this.key)) memory.set(this.key, { ...memory.get(this.key), sent: true });
     });
   }
@@ -29,11 +31,17 @@ export class Draft {
   }
 
   soon() {
-    clearTimeout(this.timer);
+    this.settle();
     this.timer = setTimeout(() => this.save(), PAUSE);
   }
 
+  settle() {
+    clearTimeout(this.timer);
+    this.timer = null;
+  }
+
   save() {
+    this.settle();
     const values = this.values();
     const note = document.querySelector("[data-draft-note]");
     if (JSON.stringify(values) === this.first) memory.delete(this.key);
