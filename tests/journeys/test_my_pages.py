@@ -26,7 +26,7 @@ def look(page: Page) -> None:
 def opened(page: Page, product: Product, member_id: int) -> None:
     """An operator makes a link; the member opens it on a phone where nobody is logged in."""
     address = call(page, f"members/{member_id}/link", {"days": 1})["url"]
-    page.context.clear_cookies(name="sessionid")
+    page.context.clear_cookies(name="scrm_session")
     page.goto(str(address))
     assert "/my/" in page.url
 
