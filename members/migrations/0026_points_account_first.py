@@ -190,16 +190,24 @@ BEGIN
 END $$;
 """
 
-_ARREARS = "    a.arrears := GREATEST(-a.available, 0);\n"
+_ARREARS, _NEXT = "    a.arrears := GREATEST(-a.available, 0);\n", "    a.due_at := LEAST(\n"
 
 
-def _forget_arrears(_apps: object, schema_editor: object) -> None:
+def _say(schema_editor: object, old: str, new: str) -> None:
     with schema_editor.connection.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("SELECT pg_get_functiondef('points_on_paper'::regproc)")
         text = cursor.fetchone()[0]
-        if _ARREARS not in text:
+        if text.count(old) != 1:
             raise ValueError("points_on_paper is another one")
-        cursor.execute(text.replace(_ARREARS, ""))
+        cursor.execute(text.replace(old, new))
+
+
+def _forget_arrears(_apps: object, schema_editor: object) -> None:
+    _say(schema_editor, _ARREARS + _NEXT, _NEXT)
+
+
+def _show_arrears(_apps: object, schema_editor: object) -> None:
+    _say(schema_editor, _NEXT, _ARREARS + _NEXT)
 
 
 class Migration(migrations.Migration):
@@ -212,8 +220,9 @@ class Migration(migrations.Migration):
     dependencies = [("members", "0025_exact_counts")]
 
     operations = [
+        # Going back keeps these functions: they book the same.
         migrations.RunSQL(_FUNCTIONS, migrations.RunSQL.noop),
         # What is missing to zero is worked out where it is asked for, not at every movement.
-        migrations.RunPython(_forget_arrears, migrations.RunPython.noop),
+        migrations.RunPython(_forget_arrears, _show_arrears),
         migrations.RemoveField("pointsaccount", "arrears"),
     ]

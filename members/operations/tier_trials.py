@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -33,6 +34,9 @@ def queue(*, content: Content, actor: Actor, now: datetime) -> TierTrial:
     """
     schemes.checked(content)
     with atomic():
+        with connection.cursor() as cursor:
+            # One after the other, so that the second sees the trial of the first.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [KIND])
         same = latest(content)
         if same is not None and is_open(same):
             return same

@@ -22,6 +22,7 @@ from scrm.common.access import SYSTEM, Permission, Role
 from scrm.common.errors import Invalid
 from scrm.common.models import AuditEntry, Job
 from tests.factories import NOW, client_as, make_member
+from tests.members.test_points_races import interleaved
 from tests.members.test_tier_pages import LADDER, SETTINGS, api
 from tests.members.test_tiers import GIFT, grow, ladder
 
@@ -280,3 +281,14 @@ def test_who_may_preview_may_count_and_is_named_in_the_audit_log(members: list[M
     assert {entry.actor for entry in entries} == {trial.created_by}
     assert trial.created_by.startswith("user:")
     assert entries[2].changes["result"][1]["members"] == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_ask_for_the_same_count_get_one_trial(members: list[Member]) -> None:
+    content = cheaper(in_effect())
+    first, second = interleaved(
+        lambda: tier_trials.queue(content=content, actor=SYSTEM, now=NOW),
+        lambda: tier_trials.queue(content=content, actor=SYSTEM, now=NOW),
+    )
+    assert first == second
+    assert (TierTrial.objects.count(), Job.objects.filter(kind=tier_trials.KIND).count()) == (1, 1)
