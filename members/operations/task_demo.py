@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from members.models import Member, TaskCompletion
-from members.operations import checkin_calendars, checkins, task_runs, tasks
+from members.operations import checkin_calendars, checkins, task_funnels, task_runs, tasks
 from members.operations.task_definitions import Content
 
 _CHECKING_IN = 24  # members who check in
@@ -19,7 +19,7 @@ def _points(amount: int, currency: str = "points") -> dict[str, Any]:
 
 
 def load(*, now: datetime) -> None:
-    """Make them, start them, and find who has done what already."""
+    """Make them, start them, find who has done what already, and count them."""
     month_ago = now - timedelta(days=30)
     profile = _start(
         "profile", now,
@@ -77,6 +77,7 @@ def load(*, now: datetime) -> None:
     waiting = TaskCompletion.objects.filter(task_id=second, rewarded_at=None).order_by("member_id")
     for done in list(waiting)[::2]:
         tasks.claim(member_id=done.member_id, task_id=second, now=now)
+    task_funnels.count(now=now)
 
 
 def _start(key: str, now: datetime, content: Content) -> int:
