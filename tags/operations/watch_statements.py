@@ -4,9 +4,8 @@ A statement covers up to 62 watches and any members. Which watches are evaluated
 places beside each member, so that the text stays the same from batch to batch and PostgreSQL plans it once per
 connection.
 
-What moves with the clock in it ("in the last 7 days") is found by compiling each condition at both ends and in the
-middle of a quarter of an hour: a value that is the same at all three is written into the text, one that moves as the
-clock does becomes a parameter. (Every change of a calendar day and of the world's clocks falls on a quarter.)
+Conditions are compiled at both ends and in the middle of a quarter of an hour, and those that differ in values only are
+written as one (`watch_shapes`). Every change of a calendar day and of the world's clocks falls on a quarter.
 """
 
 from __future__ import annotations
@@ -19,20 +18,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from psycopg import sql
 
 from members.operations import columns
 from scrm.common import conditions, statements
 from scrm.common.conditions import Leaf, Node, Sql
 from scrm.common.conditions.compiler import context_of, value_of
-from tags.operations import watch_texts
+from tags.operations import watch_shapes, watch_texts
 from tags.operations.watch_bounds import Bound, bound_of
 from tags.queries import watches as queries
 
 # So many conditions are still prepared for running in little time, though most batches ask for few of them.
 LARGEST_BLOCK = 62
 _CELL = timedelta(minutes=15)
-_PLACE = re.compile(r"%%|%s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +80,13 @@ class _Pieces:
         return [self.test, self.flip, self.weight]
 
 
+_PIECES = 3
+
+
 def _compile(watched: Watched, as_of: datetime) -> _Pieces:
     leaf = watched.weight
     return _Pieces(
-        conditions.compile_condition(watched.node, as_of=as_of),
+        conditions.compile_condition(watched.node, as_of=as_of, few=True),
         conditions.compile_flip(watched.node, as_of=as_of),
         None if leaf is None else value_of(leaf, leaf.field.source(context_of(leaf, as_of=as_of))),
     )
@@ -99,13 +99,16 @@ SOON = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Texts:
+class _Ready:
+    """The two statements for a quarter of an hour."""
+
+    cell: datetime
     exact: str
     bounded: str
-
-
-class Irregular(Exception):
-    """Something in a condition neither stays nor moves as the clock does within a quarter of an hour."""
+    # Each parameter that moves with the clock, as its distance from the present.
+    moving: Mapping[str, timedelta]
+    # The place of each watch, by id.
+    places: Mapping[int, str]
 
 
 class Block:
@@ -114,12 +117,12 @@ class Block:
     def __init__(self, watches: Sequence[Watched]) -> None:
         assert len(watches) <= LARGEST_BLOCK  # noqa: S101  # the callers cut
         self.watches = tuple(watches)
-        self._place = {watched.id: str(place) for place, watched in enumerate(self.watches)}
-        # The quarter of an hour, the texts and the parameters' distances: replaced as one, for other threads.
-        self._ready: tuple[datetime, _Texts, dict[str, timedelta]] | None = None
+        self._ids = frozenset(watched.id for watched in self.watches)
+        # Replaced as one, for other threads.
+        self._ready: _Ready | None = None
 
     def covers(self, watch_id: int) -> bool:
-        return watch_id in self._place
+        return watch_id in self._ids
 
     def settle(
         self,
@@ -135,83 +138,65 @@ class Block:
         (`watch_bounds`) instead of computed. Inside a transaction that holds the members (`summaries.hold`). When it
         raises, the transaction is as it was before. `prepared=False` is for statements that are run once.
         """
+        ready = self._statement(now)
+        values: dict[str, Any] = {name: now + offset for name, offset in ready.moving.items()}
         places: dict[int, list[str]] = {}
         for watch_id, member_ids in members_of.items():
-            place = self._place[watch_id]
+            place = ready.places[watch_id]
             for member_id in member_ids:
                 places.setdefault(member_id, []).append(place)
         members = sorted(places)
-        texts, values = self._statement(now)
         values["members"] = columns.integers(members)
         values["places"] = columns.texts(" ".join(places[member_id]) for member_id in members)
         values["now"], values["soon"] = now, now + SOON
-        text = texts.exact
+        text = ready.exact
         if occurred is not None:
-            text = texts.bounded
+            text = ready.bounded
             values["since"] = columns.instants(occurred[member_id][0] for member_id in members)
             values["until"] = columns.instants(occurred[member_id][1] for member_id in members)
         if prepared:
             text, values = statements.prepared(text, values)
         return list(itertools.starmap(Transition, statements.run_safely(text, values)))
 
-    def _statement(self, now: datetime) -> tuple[_Texts, dict[str, Any]]:
+    def _statement(self, now: datetime) -> _Ready:
         cell = now.astimezone(UTC).replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
         ready = self._ready
-        if ready is None or ready[0] != cell:
+        if ready is None or ready.cell != cell:
             try:
-                ready = (cell, *self._template(cell))
-            except Irregular:
-                literals = _Literals([now])
-                return self._write([literals.put([piece]) for piece in self._pieces(now)]), {}
+                ready = self._write(cell, [cell, cell + _CELL / 2, cell + _CELL - timedelta(microseconds=1)])
+            except watch_shapes.Irregular:
+                return self._write(cell, [now])
             self._ready = ready
-        _, texts, moving = ready
-        return texts, {name: now + offset for name, offset in moving.items()}
+        return ready
 
-    def _template(self, cell: datetime) -> tuple[_Texts, dict[str, timedelta]]:
-        instants = [cell, cell + _CELL / 2, cell + _CELL - timedelta(microseconds=1)]
-        literals = _Literals(instants)
-        same = zip(*(self._pieces(instant) for instant in instants), strict=True)
-        return self._write([literals.put(list(one)) for one in same]), literals.moving
-
-    def _pieces(self, as_of: datetime) -> list[Sql | None]:
-        return [piece for watched in self.watches for piece in _compile(watched, as_of).each()]
-
-    def _write(self, pieces: list[str | None]) -> _Texts:
-        """The statements, of three pieces per watch."""
-        parts = [
-            watch_texts.part(watched.bound, *pieces[3 * index : 3 * index + 3])
+    def _write(self, cell: datetime, instants: Sequence[datetime]) -> _Ready:
+        """The statements, as they are at all of the instants. Raises `Irregular`."""
+        at_each = [self._pieces(instant) for instant in instants]
+        texts = [watch_shapes.over(same, instants) for same in zip(*at_each, strict=True)]
+        spelled = [
+            watch_shapes.Spelled(watched, tuple(texts[_PIECES * index : _PIECES * (index + 1)]))
             for index, watched in enumerate(self.watches)
         ]
-        ids = [watched.id for watched in self.watches]
-        return _Texts(
-            exact=_by_type(_known_types(watch_texts.settle(ids, parts, bounded=False))),
-            bounded=_by_type(_known_types(watch_texts.settle(ids, parts, bounded=True))),
+        writer = watch_shapes.Writer()
+        parts: list[watch_texts.Placed] = []
+        ids: list[int] = []
+        for group in watch_shapes.alike(spelled, lambda watched: watched.bound):
+            which = f"w.place - {len(ids) - 1}"
+            pieces = [writer.write(same, which) for same in zip(*(one.texts for one in group), strict=True)]
+            parts.append((len(ids), watch_texts.part(group[0].watched.bound, *pieces)))
+            ids += [one.watched.id for one in group]
+        return _Ready(
+            cell=cell,
+            exact=_by_type(watch_texts.settle(ids, parts, bounded=False)),
+            bounded=_by_type(watch_texts.settle(ids, parts, bounded=True)),
+            moving=writer.moving,
+            places={watch_id: str(place) for place, watch_id in enumerate(ids)},
         )
 
-
-# How the fields over events look their types up.
-_TYPES = re.compile(r"ARRAY\(SELECT id FROM members_eventtype WHERE key = ANY\('\{([\w.:,-]+)\}'(?:::text\[\])?\)\)")
-
-
-def _known_types(text: str) -> str:
-    """The text with the ids of event types in the place of the look-ups, which would be made in every batch.
-
-    Types keep their ids and are never removed; a look-up stays where one of its types is not there yet.
-    """
-    asked = {key for keys in _TYPES.findall(text) for key in keys.split(",")}
-    if not asked:
-        return text
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT key, id FROM members_eventtype WHERE key = ANY(%s)", [sorted(asked)])
-        ids = dict(cursor.fetchall())
-
-    def put(place: re.Match[str]) -> str:
-        keys = place[1].split(",")
-        if not ids.keys() >= set(keys):
-            return place[0]
-        return f"'{{{','.join(str(ids[key]) for key in keys)}}}'::bigint[]"
-
-    return _TYPES.sub(put, text)
+    def _pieces(self, as_of: datetime) -> list[Sql | None]:
+        return watch_shapes.with_known_types(
+            [piece for watched in self.watches for piece in _compile(watched, as_of).each()]
+        )
 
 
 # The later end of a window, when it moves with the clock.
@@ -225,49 +210,6 @@ def _by_type(text: str) -> str:
     as the one by member and type, and so reads all that the member ever did.
     """
     return _UNTIL.sub(r"(e.occurred_at <= \1) IS TRUE", text)
-
-
-class _Literals:
-    """Puts values into SQL text; those that move with the clock become named parameters."""
-
-    def __init__(self, instants: Sequence[datetime]) -> None:
-        self._instants = instants
-        self._names: dict[timedelta, str] = {}
-
-    @property
-    def moving(self) -> dict[str, timedelta]:
-        """Each parameter as its distance from the present."""
-        return {name: offset for offset, name in self._names.items()}
-
-    def put(self, same: Sequence[Sql | None]) -> str | None:
-        """The text of one piece, given as it is at each of the instants. Raises `Irregular`."""
-        first = same[0]
-        if first is None:
-            if any(one is not None for one in same):
-                raise Irregular
-            return None
-        if any(one is None or one.text != first.text or len(one.params) != len(first.params) for one in same):
-            raise Irregular
-        values = iter(zip(*(one.params for one in same if one is not None), strict=True))
-        return _PLACE.sub(lambda place: "%%" if place[0] == "%%" else self._put(next(values)), first.text)
-
-    def _put(self, values: Sequence[Any]) -> str:
-        first = values[0]
-        if all(type(value) is type(first) and value == first for value in values):
-            return literal(first)
-        if not all(isinstance(value, datetime) for value in values):
-            raise Irregular
-        offsets = {value - instant for value, instant in zip(values, self._instants, strict=True)}
-        if len(offsets) != 1:
-            raise Irregular
-        name = self._names.setdefault(offsets.pop(), f"moving{len(self._names)}")
-        return f"%({name})s::timestamptz"
-
-
-def literal(value: Any) -> str:
-    """A value as SQL text, in which a % stands doubled."""
-    connection.ensure_connection()
-    return sql.Literal(value).as_string(connection.connection).replace("%", "%%")
 
 
 def differing(watched: Watched, *, low: int, high: int, now: datetime) -> list[int]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from members.operations import columns
+from tags.operations import watch_shapes
 from tags.operations.watch_bounds import Bound, Mode
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one watch adds to the statement: expressions over `m`, a member, and `t`, the times of his new events.
+    """What watches that are written as one add to the statement.
+
+    Expressions over `m`, a member, and `t`, the times of his new events.
 
     `bound` replaces `flip` after new events; None: the flip is computed all the same.
     """
@@ -49,7 +52,11 @@ def _bound(bound: Bound) -> str:
     )
 
 
-def settle(ids: Sequence[int], parts: Sequence[Part], *, bounded: bool) -> str:
+# What watches from a place on, until the next one's, add to the statement.
+Placed = tuple[int, Part]
+
+
+def settle(ids: Sequence[int], parts: Sequence[Placed], *, bounded: bool) -> str:
     """The statement that evaluates watches, stores what differs, and answers who began, who ceased, and the weights
     of those who go on.
 
@@ -59,41 +66,38 @@ def settle(ids: Sequence[int], parts: Sequence[Part], *, bounded: bool) -> str:
     """
     asked = f"%(members)s::bigint[], {columns.named('places')}"
     times = "%(since)s::timestamptz[], %(until)s::timestamptz[]"
+    parts_of = {
+        "ids": _list(ids),
+        "test": _chosen(parts, lambda part: part.test),
+        "weight": _chosen(parts, lambda part: part.weight),
+    }
     if bounded:
+        beginning = _chosen(parts, lambda part: "NULL" if part.bound is None or not part.monotone else part.flip)
         return _SETTLE.format(
-            ids=_list(ids),
-            test=_chosen([part.test for part in parts]),
-            flip=_chosen([part.flip if part.bound is None else "NULL" for part in parts]),
-            weight=_chosen([part.weight for part in parts]),
-            bound=_chosen([part.bound or "NULL" for part in parts]),
-            monotone=_chosen([str(part.monotone).upper() for part in parts]),
+            **parts_of,
+            begins=_BEGINS,
+            flip=_chosen(parts, lambda part: part.flip if part.bound is None else "NULL"),
+            bound=_chosen(parts, lambda part: part.bound or "NULL"),
+            monotone=_chosen(parts, lambda part: str(part.monotone).upper()),
             asked=f"unnest({asked}, {times}) AS t (id, places, since, until)",
             # What new events do not bring forward stays as it is, unseen.
-            due_at=f"CASE WHEN a.bound_at IS DISTINCT FROM 'infinity' THEN {_DUE_AT} END",
-            flip_at=_FLIP_AFTER_EVENTS,
+            due_at=f"CASE WHEN a.bound_at IS DISTINCT FROM 'infinity' OR {_BEGINS} THEN {_DUE_AT} END",
+            timed=_TIMED_AFTER_EVENTS.format(flip=beginning),
         )
     return _SETTLE.format(
-        ids=_list(ids),
-        test=_chosen([part.test for part in parts]),
-        flip=_chosen([part.flip for part in parts]),
-        weight=_chosen([part.weight for part in parts]),
+        **parts_of,
+        begins="FALSE",
+        flip=_chosen(parts, lambda part: part.flip),
         bound="NULL",
         monotone="FALSE",
         asked=f"unnest({asked}) AS t (id, places)",
         due_at=_DUE_AT,
-        flip_at="computed_at",
+        timed=_TIMED,
     )
 
 
-def _chosen(expressions: Sequence[str], first: int = 0) -> str:
-    """The expression at a place: by halving, so that one of many is found in few comparisons."""
-    if len(set(expressions)) == 1:
-        return expressions[0]
-    middle = len(expressions) // 2
-    return (
-        f"CASE WHEN w.place < {first + middle} THEN {_chosen(expressions[:middle], first)}\n"
-        f"ELSE {_chosen(expressions[middle:], first + middle)} END"
-    )
+def _chosen(parts: Sequence[Placed], expression: Callable[[Part], str]) -> str:
+    return watch_shapes.chosen([(first, expression(part)) for first, part in parts])
 
 
 def _list(numbers: Iterable[int]) -> str:
@@ -101,25 +105,31 @@ def _list(numbers: Iterable[int]) -> str:
 
 
 _DUE_AT = "(SELECT f.due_at FROM tags_watchflip f WHERE f.watch_id = a.watch_id AND f.member_id = a.member_id)"
-# Who begins to fulfil a monotone condition is looked at again at once: the only time its end has to be found.
-_FLIP_AFTER_EVENTS = """CASE
-        WHEN bound_at IS NULL THEN computed_at
-        WHEN monotone AND holds AND NOT held THEN %(soon)s::timestamptz
-        ELSE NULLIF(LEAST(due_at, bound_at), 'infinity')
-    END"""
+# A monotone condition becomes true: the only time at which its end has to be found.
+_BEGINS = "(a.monotone AND a.holds AND NOT a.held)"
+_TIMED = "SELECT watch_id, member_id, due_at, computed_at AS flip_at FROM answered"
+_TIMED_AFTER_EVENTS = """SELECT watch_id, member_id, due_at,
+           CASE WHEN bound_at IS NULL THEN computed_at ELSE NULLIF(LEAST(due_at, bound_at), 'infinity') END AS flip_at
+    FROM answered WHERE NOT begins
+    UNION ALL
+    SELECT w.watch_id, w.member_id, w.due_at, ({flip})::timestamptz
+    FROM answered w JOIN members_member m ON m.id = w.member_id WHERE w.begins"""
 
 _SETTLE = """
-WITH asked AS MATERIALIZED (
-    SELECT ({ids}::bigint[])[w.place + 1] AS watch_id, m.id AS member_id, ({test}) AS holds,
+WITH given AS MATERIALIZED (
+    SELECT t.*, ARRAY(SELECT x.watch_id FROM tags_watchmember x WHERE x.member_id = t.id) AS held FROM {asked}
+), asked AS MATERIALIZED (
+    SELECT w.place, ({ids}::bigint[])[w.place + 1] AS watch_id, m.id AS member_id, t.held AS all_held,
+           ({test}) AS holds,
            ({flip})::timestamptz AS computed_at, ({weight})::float8 AS weight,
            ({bound})::timestamptz AS bound_at, ({monotone}) AS monotone
-    FROM {asked} JOIN members_member m ON m.id = t.id
+    FROM given t JOIN members_member m ON m.id = t.id
     CROSS JOIN LATERAL unnest(string_to_array(t.places, ' ')::int[]) AS w (place)
 ), answered AS MATERIALIZED (
-    SELECT a.*, {due_at} AS due_at, x.member_id IS NOT NULL AS held
-    FROM asked a LEFT JOIN tags_watchmember x ON x.watch_id = a.watch_id AND x.member_id = a.member_id
+    SELECT a.*, {due_at} AS due_at, {begins} AS begins
+    FROM (SELECT *, watch_id = ANY(all_held) AS held FROM asked OFFSET 0) a
 ), timed AS MATERIALIZED (
-    SELECT watch_id, member_id, due_at, {flip_at} AS flip_at FROM answered
+    {timed}
 ), began AS (
     INSERT INTO tags_watchmember (watch_id, member_id, since, suppressed)
     SELECT watch_id, member_id, %(now)s, false FROM answered WHERE holds AND NOT held

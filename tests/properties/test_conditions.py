@@ -18,7 +18,9 @@ from scrm.common import conditions
 from scrm.common.bitmaps import families, folding
 from scrm.common.conditions.fields import every
 from tags.enums import WatchKind
+from tags.models import Watch
 from tags.operations import watches
+from tags.operations.watch_statements import Block, read
 from tags.queries import audiences
 from tests.properties.trees import instants, leaf, trees
 from tests.properties.world import World
@@ -113,6 +115,28 @@ def test_each_field_alone(world: World) -> None:
         check()
     if LONG:
         assert {field.key for field in every()} - telling <= {f"consent.{name}" for name in UNUSED}
+
+
+def test_many_of_a_kind_in_one_statement_are_answered_each_for_itself(world: World) -> None:
+    """What differs in values only is written as one expression: no value may stray to another condition."""
+    everybody = [person["id"] for person in world.people]
+    for field in every():
+
+        @settings(RUNS, max_examples=60 if LONG else 1)
+        @given(
+            kind=st.sampled_from(field.operators).flatmap(lambda op: st.lists(leaf(field, op), min_size=3, max_size=6)),  # noqa: B023
+            as_of=instants(),
+        )
+        def check(kind: list[Any], as_of: datetime) -> None:
+            asked = [Watch.objects.create(kind=WatchKind.SEGMENT, condition=tree, depends=[]) for tree in kind]
+            block = Block([read(watch.pk, 1, watch.condition, interest=False) for watch in asked])
+            for _ in range(2):
+                found = block.settle({watch.pk: everybody for watch in asked}, now=as_of)
+                for watch, tree in zip(asked, kind, strict=True):
+                    assert stored(watch) == by_reading(world, tree, as_of), tree
+            assert not found
+
+        check()
 
 
 def test_no_answer_turns_before_it_is_said_to(world: World) -> None:

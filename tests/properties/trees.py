@@ -166,7 +166,9 @@ def param(one: Param) -> st.SearchStrategy[Any]:
     return st.lists(value, min_size=1, max_size=2, unique=True) if one.many else value
 
 
-def leaf(field: Field) -> st.SearchStrategy[Any]:
+def leaf(field: Field, *ops: str) -> st.SearchStrategy[Any]:
+    """A leaf of a field, with one of these operators where some are given."""
+
     def build(op: str) -> st.SearchStrategy[Any]:
         required = {one.key: param(one) for one in field.params if one.required}
         optional = {one.key: param(one) for one in field.params if not one.required}
@@ -178,7 +180,7 @@ def leaf(field: Field) -> st.SearchStrategy[Any]:
             (parts if required else more)["with"] = st.fixed_dictionaries(required, optional=optional)
         return st.fixed_dictionaries(parts, optional=more)
 
-    return st.sampled_from(field.operators).flatmap(build)
+    return st.sampled_from(ops or field.operators).flatmap(build)
 
 
 def trees(_world: World) -> st.SearchStrategy[Any]:

@@ -141,23 +141,20 @@ def _rebuild(family: Family, keys: Sequence[str] | None) -> None:
             )
 
 
-def _new_version() -> int:
+Parts = Iterable[tuple[str, bytes]]
+
+
+def _store(several: Sequence[Parts]) -> list[int]:
+    """Write the parts of new versions; answers the versions."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('common_bitmapversion')")
-        return int(cursor.fetchone()[0])
-
-
-def _store(parts: Iterable[tuple[str, bytes]]) -> int:
-    """Write the parts of a new version."""
-    version = _new_version()
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("COPY common_bitmapblob (version, name, data) FROM STDIN (FORMAT binary)") as copy,
-    ):
-        copy.set_types(["int8", "text", "bytea"])
-        for name, data in parts:
-            copy.write_row((version, name, data))
-    return version
+        cursor.execute("SELECT nextval('common_bitmapversion') FROM generate_series(1, %s)", [len(several)])
+        versions = [int(row[0]) for row in cursor.fetchall()]
+        with cursor.copy("COPY common_bitmapblob (version, name, data) FROM STDIN (FORMAT binary)") as copy:
+            copy.set_types(["int8", "text", "bytea"])
+            for version, parts in zip(versions, several, strict=True):
+                for name, data in parts:
+                    copy.write_row((version, name, data))
+    return versions
 
 
 def _drop(versions: Iterable[int | None]) -> None:
@@ -168,7 +165,7 @@ def _drop(versions: Iterable[int | None]) -> None:
 
 
 def _store_base(family: Family, key: str, built: Built) -> None:
-    version = _store(built.parts)
+    (version,) = _store([built.parts])
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT base_before, overlay_before FROM common_bitmapslot WHERE family = %s AND key = %s",
@@ -210,10 +207,7 @@ def _fold(family: Family) -> int:
     if again:
         _rebuild(family, sorted(again))
     if folded:
-        truth = _rows_of(family, folded)
-        for key, ids in folded.items():
-            overlay, before = slots[key][:2]
-            _store_overlay(family, key, overlay, before, ids, truth.get(key, {}))
+        _store_overlays(family, {key: (slots[key][0], slots[key][1], ids) for key, ids in folded.items()})
     return sum(len(ids) for ids in members.values())
 
 
@@ -243,22 +237,37 @@ def _cast(family: Family) -> str:
     return "" if family.text_key else "::bigint"
 
 
-def _store_overlay(
-    family: Family, key: str, former: int | None, before: int | None, ids: set[int], values: dict[str, list[Row]]
-) -> None:
-    fresh = BitMap(ids)
-    touched = fresh if former is None else fresh | cache.one((former, TOUCHED))
-    parts = [(TOUCHED, pack(touched.copy()))]
-    for column in family.columns:
-        old = None if former is None else cache.one((former, f"{column.name}+"))
-        parts.append((f"{column.name}+", _pairs(column.kind, old, fresh, values.get(column.name, []))))
-    version = _store(parts)
-    _drop([before])
+# The overlay of a slot, the one before it, and the members that changed.
+Change = tuple[int | None, int | None, set[int]]
+
+
+def _store_overlays(family: Family, changes: dict[str, Change]) -> None:
+    """Write the next overlays of slots, all of a family together: a fold of many tags takes few statements."""
+    truth = _rows_of(family, {key: ids for key, (_, _, ids) in changes.items()})
+    names = [TOUCHED, *(f"{column.name}+" for column in family.columns)]
+    known = cache.load([(former, name) for former, _, _ in changes.values() if former is not None for name in names])
+    touched: list[int] = []
+    several: list[Parts] = []
+    for key, (former, _, ids) in changes.items():
+        fresh = BitMap(ids)
+        members = fresh if former is None else fresh | known[former, TOUCHED]
+        parts = [(TOUCHED, pack(members.copy()))]
+        for column in family.columns:
+            name = f"{column.name}+"
+            old = None if former is None else known[former, name]
+            parts.append((name, _pairs(column.kind, old, fresh, truth.get(key, {}).get(column.name, []))))
+        several.append(parts)
+        touched.append(len(members))
+    versions = _store(several)
+    _drop(before for _, before, _ in changes.values())
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE common_bitmapslot SET overlay = %s, overlay_before = %s, touched = %s"
-            " WHERE family = %s AND key = %s",
-            [version, former, len(touched), family.name, key],
+            """
+            UPDATE common_bitmapslot s SET overlay = v.overlay, overlay_before = s.overlay, touched = v.touched
+            FROM unnest(%s::text[], %s::bigint[], %s::int[]) AS v (key, overlay, touched)
+            WHERE s.family = %s AND s.key = v.key
+            """,
+            [list(changes), versions, touched, family.name],
         )
 
 

@@ -25,14 +25,16 @@ _PYTHON = {
 }  # fmt: skip
 
 
-def compile_condition(node: Node, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql:
+def compile_condition(node: Node, *, as_of: datetime, stack: tuple[Any, ...] = (), few: bool = False) -> Sql:
     """The condition as a boolean expression. `stack` names the segments being compiled around it.
+
+    `few`: it is asked of a few members that are found already; the answer is the same.
 
     Raises `BadCondition` naming the leaf (`cycle`, `too_deep`), and what the sources of fields raise.
     """
     if isinstance(node, Leaf):
-        return compile_leaf(node, as_of=as_of, stack=stack)
-    parts = [compile_condition(child, as_of=as_of, stack=stack) for child in node.children]
+        return compile_leaf(node, as_of=as_of, stack=stack, few=few)
+    parts = [compile_condition(child, as_of=as_of, stack=stack, few=few) for child in node.children]
     match node.op:
         case "all":
             return join(" AND ", parts)
@@ -42,14 +44,14 @@ def compile_condition(node: Node, *, as_of: datetime, stack: tuple[Any, ...] = (
             return compose("NOT ({})", join(" OR ", parts))
 
 
-def compile_leaf(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Sql:
-    context = context_of(leaf, as_of=as_of, stack=stack)
+def compile_leaf(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = (), few: bool = False) -> Sql:
+    context = context_of(leaf, as_of=as_of, stack=stack, few=few)
     with naming(leaf):
         return _test(leaf.field, leaf.op, leaf.value, leaf.field.source(context), context)
 
 
-def context_of(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = ()) -> Context:
-    return Context(as_of=as_of, window=leaf.window, params=leaf.params, stack=stack)
+def context_of(leaf: Leaf, *, as_of: datetime, stack: tuple[Any, ...] = (), few: bool = False) -> Context:
+    return Context(as_of=as_of, window=leaf.window, params=leaf.params, stack=stack, few=few)
 
 
 def value_of(leaf: Leaf, source: Source) -> Sql:
@@ -129,12 +131,13 @@ def _of_aggregate(field: Field, op: str, value: Any, source: Aggregate, context:
     test = predicate(field.type, op, source.value, value, context)
     if not source.zero:
         return compose("({}) AND COALESCE({}, FALSE)", source.exists, test)
-    # A positive value needs rows: asking for them first lets the planner start from the rows.
+    # A positive value needs rows: asking everyone for them first lets the planner start from the rows.
     low = value[0] if isinstance(value, tuple) else value
     if op in ("eq", "ge", "gt", "between") and low > 0:
         if op == "ge" and low == 1 and field.type == FieldType.INTEGER:
             return source.exists
-        return compose("({}) AND ({})", source.exists, test)
+        if not context.few:
+            return compose("({}) AND ({})", source.exists, test)
     return test
 
 

@@ -131,6 +131,8 @@ class Context:
     params: dict[str, Any] = field(default_factory=dict)
     # The segments that are being compiled around this leaf, outermost first: how cycles are seen.
     stack: tuple[Any, ...] = ()
+    # Whether a few members are asked, who are found already, instead of everyone.
+    few: bool = False
 
     @property
     def today(self) -> date:
