@@ -94,6 +94,9 @@ class PointsAccount(models.Model):
     due_at = models.DateTimeField(null=True)
     idle_at = models.DateTimeField(null=True)  # when everything expires unless something is earned or spent before
     closed_at = models.DateTimeField(null=True)  # moved to another member: nothing is booked here any more
+    # The member is not active, or has received another's ledger: every booking asks about everything. Kept by triggers,
+    # so that a booking need not look; may stand without need, is never missing.
+    in_steps = models.BooleanField(db_default=False)
 
     class Meta:
         constraints = [
@@ -110,7 +113,9 @@ class PointsEntry(models.Model):
 
     Double entry by construction: each row has both sides, so every movement sums to zero. Append-only. Entries of an
     account are numbered without gaps; `transaction` is the number of the movement's first entry, which alone carries
-    the business `reference`: the same kind and reference is booked once.
+    the business `reference`: the same kind and reference is booked once. The trigger `points_entry_in_order` also sees
+    to it that amount, kind and accounts are known ones, that one of the two accounts is the member's, and that the
+    transaction began here or before (`points_entry_fits`).
     """
 
     placement = Placement.MEMBER
@@ -140,9 +145,6 @@ class PointsEntry(models.Model):
     class Meta:
         triggers = [_append_only()]
         constraints = [
-            # Amount, kind and accounts are known ones, one of the two accounts is the member's, and the transaction
-            # began here or before.
-            _fits("points_entry_fits", "kind", "debit", "credit", "amount", "transaction", "number"),
             # The reference comes first, so that it is found without knowing the member.
             models.UniqueConstraint(
                 fields=["reference", "member", "currency", "kind"],
@@ -231,7 +233,8 @@ class PointsAllocation(models.Model):
     """What an entry did to a lot. Append-only: a lot is what its allocations say.
 
     `taken` reduces what remains of the lot, `reserved` what is free of it; negative amounts give back. `origin` is the
-    entry whose taking is given back.
+    entry whose taking is given back, or the entry itself. One of the amounts is not zero, and no entry takes more than
+    it moved or gives back more than was taken: the trigger `points_allocation_fits`.
     """
 
     placement = Placement.MEMBER
@@ -251,12 +254,6 @@ class PointsAllocation(models.Model):
 
     class Meta:
         triggers = [_append_only()]
-        constraints = [
-            models.CheckConstraint(
-                condition=(~models.Q(taken=0) | ~models.Q(reserved=0)) & models.Q(origin__lte=models.F("entry")),
-                name="points_allocation_sound",
-            ),
-        ]
         indexes = [
             models.Index(
                 fields=["member", "currency", "origin"],

@@ -59,6 +59,11 @@ _MEND_DUE = """
       AND (x.due_at IS NULL OR x.due_at > d.due_at)
     RETURNING x.member_id, x.currency_id
 """
+_MEND_STEPS = """
+    UPDATE members_pointsaccount x SET in_steps = true
+    WHERE x.member_id BETWEEN %(a)s AND %(b)s AND NOT x.in_steps AND points_in_steps(x.member_id)
+    RETURNING x.member_id, x.currency_id
+"""
 
 
 def rebuild(*, report: Callable[[int], None] = lambda _done: None) -> int:
@@ -77,7 +82,7 @@ def rebuild(*, report: Callable[[int], None] = lambda _done: None) -> int:
             cursor.execute(_HOLD, bounds)
             cursor.execute(_HOLD_ACCOUNTS, bounds)
             mended: set[tuple[int, int]] = set()
-            for statement in (_MEND_LOTS, _MEND_ACCOUNTS, _MEND_DUE):
+            for statement in (_MEND_LOTS, _MEND_ACCOUNTS, _MEND_DUE, _MEND_STEPS):
                 cursor.execute(statement, bounds)
                 mended.update(cursor.fetchall())
         wrong += len(mended)

@@ -166,6 +166,10 @@ RULES: dict[str, str] = {
         FROM {_ACCOUNTS} x LEFT JOIN members_pointsmove o ON o.member_id = x.member_id AND o.undone_at IS NULL
         WHERE (x.closed_at IS NULL) <> (o.id IS NULL)
     """,
+    "whoever is not active or has received a ledger is booked in steps": f"""
+        SELECT member_id, currency_id, 'at once', 'in steps' FROM {_ACCOUNTS} x
+        WHERE NOT x.in_steps AND points_in_steps(x.member_id)
+    """,
     "closed accounts are empty": f"""
         SELECT member_id, currency_id, concat_ws('/', x.pending, x.available, x.held), '0/0/0' FROM {_ACCOUNTS} x
         WHERE x.closed_at IS NOT NULL AND (x.pending, x.available, x.held) <> (0, 0, 0)

@@ -5,7 +5,7 @@ are told apart, so that most batches of events schedule by arithmetic instead of
 
 - monotone: events only ever make it truer ("at least 3 in 7 days", "weighs at least 2.5"). While it is true, more
   events only put off its end; while it is false, time alone makes it no truer. Only when it *becomes* true the instant
-  has to be found, and that is left to the next sweep.
+  is computed.
 - windowed: it asks whether there are events in the last while, in any sense ("none in 7 days"). Beside the instant
   known so far, the first that can matter is when the new event leaves the window.
 - exact: the rest. The instant is computed anew.

@@ -8,7 +8,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from members.enums import EntryKind, PointsAccountName
 from members.models import Member, PointsAccount, PointsLot
-from members.operations import currencies, points, points_rebuild
+from members.operations import currencies, points, points_moves, points_rebuild
 from members.queries import points_check
 from tests.factories import NOW, make_member
 
@@ -115,6 +115,12 @@ def test_only_the_newest_entry_takes_and_no_more_than_it_moved(member: Member, v
         ("UPDATE members_pointslot SET remaining = remaining - 1", "lots are what was earned less what was taken"),
         ("UPDATE members_pointslot SET earned = earned + 1", "every credit is a lot, with what it credited"),
         ("UPDATE members_pointslot SET expires_at = now() + interval '1 day'", "nothing falls due unnoticed"),
+        (
+            "ALTER TABLE members_member DISABLE TRIGGER points_status_changed;"
+            "UPDATE members_member SET status = 'erased';"
+            "ALTER TABLE members_member ENABLE TRIGGER points_status_changed",
+            "whoever is not active",
+        ),
     ],
 )
 def test_the_checker_finds_and_rebuilding_mends(member: Member, statement: str, found: str) -> None:
@@ -125,6 +131,32 @@ def test_the_checker_finds_and_rebuilding_mends(member: Member, statement: str, 
     assert any(one.rule.startswith(found) and one.member_id == member.pk for one in points_check.check())
     assert points_rebuild.rebuild() == 1
     assert (list(points_check.check()), points_check.unbalanced(), points_rebuild.rebuild()) == ([], [], 0)
+
+
+@pytest.mark.parametrize("values", ["3, 1, 3, 0", "2, 1, 3, 1"])
+def test_an_allocation_does_something_and_gives_back_nothing_of_what_is_to_come(member: Member, values: str) -> None:
+    with pytest.raises(IntegrityError, match="points_allocation_sound"):
+        run(TAKING.format(values=values), member=member.pk)
+
+
+def test_an_account_is_booked_in_steps_while_its_member_is_not_active_or_has_a_ledger_of_another(
+    member: Member,
+) -> None:
+    def in_steps() -> dict[int, bool]:
+        return dict(PointsAccount.objects.values_list("member_id", "in_steps"))
+
+    ben, cem = make_member(), make_member(status="erased")
+    run("INSERT INTO members_pointsaccount (member_id, currency_id) SELECT %(cem)s, currency_id"
+        " FROM members_pointsaccount", cem=cem.pk)  # fmt: skip
+    assert in_steps() == {member.pk: False, cem.pk: True}
+    Member.objects.filter(pk=member.pk).update(status="erased")
+    Member.objects.filter(pk=cem.pk).update(status="active")
+    assert in_steps() == {member.pk: True, cem.pk: False}
+    Member.objects.filter(pk=member.pk).update(status="active")
+    move = points_moves.move(from_member=member.pk, to_member=ben.pk, now=NOW)
+    assert in_steps() == {member.pk: False, ben.pk: True, cem.pk: False}
+    points_moves.undo(move_id=move, now=NOW)
+    assert in_steps() == {member.pk: False, ben.pk: False, cem.pk: False}
 
 
 def test_a_lot_that_was_deleted_is_found(member: Member) -> None:

@@ -135,6 +135,40 @@ def test_two_refunds_never_give_back_more_than_was_spent(ann: Member) -> None:
     assert interleaved(refund(ann, 15, "b"), refund(ann, 15, "c"))[1] == "above_original"
 
 
+def erase(member: Member) -> Callable[[], Any]:
+    return lambda: Member.objects.filter(pk=member.pk).update(status="erased")
+
+
+def test_who_stops_being_a_member_and_a_spending_wait_for_each_other(ann: Member) -> None:
+    first, changed = interleaved(spend(ann, 10, "a"), erase(ann))
+    assert (first.available, changed, spend_code(ann)) == (90, 1, "unknown_member")
+    Member.objects.filter(pk=ann.pk).update(status="active")
+    assert interleaved(erase(ann), spend(ann, 10, "b")) == (1, "unknown_member")
+
+
+def test_an_account_that_is_opened_while_its_member_is_leaving_books_nothing_afterwards() -> None:
+    ben = make_member()
+    earn = lambda: points.earn(member_id=ben.pk, amount=5, reference="e", now=NOW)  # noqa: E731
+    with transaction.atomic():
+        erase(ben)()
+        # Nobody waits, and ben was still a member as far as anybody else can see.
+        assert at_once([earn])[0].available == 5
+    assert spend_code(ben) == "unknown_member"
+
+
+def test_who_leaves_waits_for_an_account_that_is_being_opened() -> None:
+    ben = make_member()
+    earn = lambda: points.earn(member_id=ben.pk, amount=5, reference="e", now=NOW)  # noqa: E731
+    opened, changed = interleaved(earn, erase(ben))
+    assert (opened.available, changed, spend_code(ben)) == (5, 1, "unknown_member")
+
+
+def spend_code(member: Member) -> str:
+    with pytest.raises(DomainError) as refused:
+        spend(member, 1, "later")()
+    return refused.value.code
+
+
 def test_a_bulk_credit_and_a_single_one_both_arrive(ann: Member) -> None:
     many = lambda reference: lambda: points.earn_many(credits=[Credit(ann.pk, 5, reference)], now=NOW)  # noqa: E731
     one = lambda reference: lambda: points.earn(member_id=ann.pk, amount=5, reference=reference, now=NOW)  # noqa: E731
