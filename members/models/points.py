@@ -85,8 +85,10 @@ class PointsAccount(models.Model):
     placement = Placement.MEMBER
 
     pk = models.CompositePrimaryKey("member_id", "currency_id")
-    member = models.ForeignKey("members.Member", models.PROTECT, related_name="+", db_index=False)
-    currency = models.ForeignKey(PointsCurrency, models.PROTECT, related_name="+", db_index=False)
+    # That there is such a member and such a currency is asked by the triggers `points_accounts_opened`, for all
+    # accounts of a statement together, and `points_account_kept`.
+    member = models.ForeignKey("members.Member", models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    currency = models.ForeignKey(PointsCurrency, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     pending = models.BigIntegerField(db_default=0)
     available = models.BigIntegerField(db_default=0)
     held = models.BigIntegerField(db_default=0)

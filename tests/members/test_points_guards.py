@@ -159,6 +159,25 @@ def test_an_account_is_booked_in_steps_while_its_member_is_not_active_or_has_a_l
     assert in_steps() == {member.pk: False, ben.pk: False, cem.pk: False}
 
 
+OPEN = "INSERT INTO members_pointsaccount (member_id, currency_id) SELECT {}, {} FROM members_pointsaccount"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        OPEN.format("-5", "currency_id"),
+        OPEN.format("%(member)s", "-5"),
+        "DELETE FROM members_membersummary; DELETE FROM members_member WHERE id = %(member)s",
+        "UPDATE members_member SET id = -5 WHERE id = %(member)s",
+        "DELETE FROM members_pointscurrency WHERE id = (SELECT currency_id FROM members_pointsaccount)",
+    ],
+    ids=["no member", "no currency", "member deleted", "member renumbered", "currency deleted"],
+)
+def test_an_account_is_of_a_member_and_a_currency_and_keeps_them(member: Member, statement: str) -> None:
+    with pytest.raises(IntegrityError, match="an account is of|there are accounts of it"):
+        run(statement, member=member.pk)
+
+
 def test_a_lot_that_was_deleted_is_found(member: Member) -> None:
     run("DELETE FROM members_pointslot")
     assert {one.rule for one in points_check.check()} >= {"every credit is a lot, with what it credited"}
