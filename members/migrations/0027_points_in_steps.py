@@ -77,6 +77,13 @@ END $$;
 CREATE TRIGGER points_ledger_received AFTER INSERT OR UPDATE OF undone_at ON members_pointsmove
 FOR EACH ROW EXECUTE FUNCTION points_ledger_received();
 
+-- As the check of accounts: PostgreSQL reads the words of a check anew at each statement.
+CREATE FUNCTION points_lot_fits(earned bigint, held bigint, remaining bigint) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN earned >= 1 AND held >= 0 AND remaining BETWEEN held AND earned;
+END $$;
+
 -- One guard at each new row instead of a check and a guard.
 CREATE OR REPLACE FUNCTION points_entry_in_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -137,7 +144,8 @@ DROP TRIGGER points_status_changed ON members_member;
 DROP TRIGGER points_accounts_opened ON members_pointsaccount;
 DROP TRIGGER points_account_kept ON members_member;
 DROP TRIGGER points_account_kept ON members_pointscurrency;
-DROP FUNCTION points_account_kept, points_ledger_received, points_status_changed, points_accounts_opened, points_in_steps;
+DROP FUNCTION points_account_kept, points_ledger_received, points_status_changed, points_accounts_opened, points_in_steps,
+    points_lot_fits;
 CREATE FUNCTION points_account_closed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     NEW.closed_at := COALESCE(NEW.closed_at, (
@@ -208,6 +216,16 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(_FUNCTIONS, _BACK),
+        migrations.RemoveConstraint("pointslot", "points_lot_within_earned"),
+        migrations.AddConstraint(
+            "pointslot",
+            models.CheckConstraint(
+                condition=models.Func(
+                    "earned", "held", "remaining", function="points_lot_fits", output_field=models.BooleanField()
+                ),
+                name="points_lot_fits",
+            ),
+        ),
         migrations.RunSQL(_FILL, migrations.RunSQL.noop),
         migrations.RemoveConstraint("pointsentry", "points_entry_fits"),
         migrations.RemoveConstraint("pointsallocation", "points_allocation_sound"),

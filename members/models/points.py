@@ -211,15 +211,8 @@ class PointsLot(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(
-                    earned__gte=1,
-                    held__gte=0,
-                    remaining__gte=models.F("held"),
-                    remaining__lte=models.F("earned"),
-                ),
-                name="points_lot_within_earned",
-            ),
+            # Earned is more than nothing, held is within remaining, remaining within earned.
+            _fits("points_lot_fits", "earned", "held", "remaining"),
         ]
         indexes = [
             # In the order in which lots are consumed.
