@@ -47,6 +47,22 @@ def test_a_ladder_is_edited_with_its_preview(open_page: Callable[..., Page], pro
     expect(page.locator("#versions").locator("xpath=../..").locator("tbody th").first).to_have_text(str(before + 1))
 
 
+def test_a_level_moves_also_while_a_preview_is_asked_for(open_page: Callable[..., Page], product: Product) -> None:
+    page = open_page(language="en")
+    page.goto(product.url("/tiers/edit/"), wait_until="networkidle")
+    levels, held = page.locator(".rung"), []
+    last = levels.count() - 1
+    name = levels.nth(last).locator("[name=step_name]").input_value()
+    page.route("**/tiers/rows/", lambda route: held.append(route))
+    levels.nth(last).locator("[name=step_threshold]").fill("90000")
+    # The preview is asked for while the rows have not been answered yet.
+    with page.expect_request("**/tiers/preview/"):
+        levels.nth(last).locator("button[value^='up:']").click()
+    assert len(held) == 1
+    held[0].continue_()
+    expect(levels.nth(last - 1).locator("[name=step_name]")).to_have_value(name)
+
+
 def test_everybody_is_counted_exactly(open_page: Callable[..., Page], product: Product) -> None:
     """A member far above makes the brand one of 300,000, of whom a preview asks some."""
     counted = product.python(
