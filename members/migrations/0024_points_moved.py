@@ -1,4 +1,7 @@
 from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from scrm.common.functions import reword
 
 # What functions say, and what they say from now on.
 _WORDS = [
@@ -116,23 +119,14 @@ DROP FUNCTION points_account_closed, points_bring_along;
 """
 
 
-def _say(schema_editor: object, *, back: bool) -> None:
-    with schema_editor.connection.cursor() as cursor:  # type: ignore[attr-defined]
-        for name, *words in _WORDS:
-            old, new = reversed(words) if back else words
-            cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [name])
-            text = cursor.fetchone()[0]
-            if text.count(old) != 1:
-                raise ValueError(f"{name} does not say what is to be replaced")
-            cursor.execute(text.replace(old, new))
+def _mend(_apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    for function, old, new in _WORDS:
+        reword(schema_editor, function, [(old, new)])
 
 
-def _mend(_apps: object, schema_editor: object) -> None:
-    _say(schema_editor, back=False)
-
-
-def _back(_apps: object, schema_editor: object) -> None:
-    _say(schema_editor, back=True)
+def _back(_apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    for function, old, new in _WORDS:
+        reword(schema_editor, function, [(new, old)])
 
 
 class Migration(migrations.Migration):

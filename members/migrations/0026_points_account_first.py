@@ -1,4 +1,7 @@
 from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from scrm.common.functions import reword
 
 _FUNCTIONS = """
 -- Credit. `p_kind` is earn (from issued) or adjust (from adjusted).
@@ -193,21 +196,12 @@ END $$;
 _ARREARS, _NEXT = "    a.arrears := GREATEST(-a.available, 0);\n", "    a.due_at := LEAST(\n"
 
 
-def _say(schema_editor: object, old: str, new: str) -> None:
-    with schema_editor.connection.cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute("SELECT pg_get_functiondef('points_on_paper'::regproc)")
-        text = cursor.fetchone()[0]
-        if text.count(old) != 1:
-            raise ValueError("points_on_paper is another one")
-        cursor.execute(text.replace(old, new))
+def _forget_arrears(_apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    reword(schema_editor, "points_on_paper", [(_ARREARS + _NEXT, _NEXT)])
 
 
-def _forget_arrears(_apps: object, schema_editor: object) -> None:
-    _say(schema_editor, _ARREARS + _NEXT, _NEXT)
-
-
-def _show_arrears(_apps: object, schema_editor: object) -> None:
-    _say(schema_editor, _NEXT, _ARREARS + _NEXT)
+def _show_arrears(_apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    reword(schema_editor, "points_on_paper", [(_NEXT, _ARREARS + _NEXT)])
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,9 @@
 from importlib import import_module
 
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from scrm.common.functions import reword
 
 _FUNCTIONS = """
 -- Whether a member's bookings have to ask about everything.
@@ -176,21 +179,14 @@ _WORDS = {
 }  # fmt: skip
 
 
-def _ask_the_account(_apps: object, schema_editor: object) -> None:
-    with schema_editor.connection.cursor() as cursor:  # type: ignore[attr-defined]
-        for function, words in _WORDS.items():
-            cursor.execute("SELECT pg_get_functiondef(%s::regproc)", [function])
-            text = cursor.fetchone()[0]
-            for old, new in words:
-                if text.count(old) != 1:
-                    raise ValueError(f"{function} does not say once {old!r}")
-                text = text.replace(old, new)
-            cursor.execute(text)
+def _ask_the_account(_apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    for function, words in _WORDS.items():
+        reword(schema_editor, function, words)
 
 
-def _ask_the_tables(_apps: object, schema_editor: object) -> None:
+def _ask_the_tables(_apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     before = import_module("members.migrations.0026_points_account_first")
-    with schema_editor.connection.cursor() as cursor:  # type: ignore[attr-defined]
+    with schema_editor.connection.cursor() as cursor:
         cursor.execute(before._FUNCTIONS)
 
 

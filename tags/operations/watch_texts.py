@@ -68,6 +68,8 @@ def settle(ids: Sequence[int], parts: Sequence[Placed], *, bounded: bool) -> str
     times = "%(since)s::timestamptz[], %(until)s::timestamptz[]"
     parts_of = {
         "ids": _list(ids),
+        "lowest": min(ids),
+        "highest": max(ids),
         "test": _chosen(parts, lambda part: part.test),
         "weight": _chosen(parts, lambda part: part.weight),
     }
@@ -117,7 +119,8 @@ _TIMED_AFTER_EVENTS = """SELECT watch_id, member_id, due_at,
 
 _SETTLE = """
 WITH given AS MATERIALIZED (
-    SELECT t.*, ARRAY(SELECT x.watch_id FROM tags_watchmember x WHERE x.member_id = t.id) AS held FROM {asked}
+    SELECT t.*, ARRAY(SELECT x.watch_id FROM tags_watchmember x
+                      WHERE x.member_id = t.id AND x.watch_id BETWEEN {lowest} AND {highest}) AS held FROM {asked}
 ), asked AS MATERIALIZED (
     SELECT w.place, ({ids}::bigint[])[w.place + 1] AS watch_id, m.id AS member_id, t.held AS all_held,
            ({test}) AS holds,
