@@ -166,9 +166,7 @@ def param(one: Param) -> st.SearchStrategy[Any]:
     return st.lists(value, min_size=1, max_size=2, unique=True) if one.many else value
 
 
-def leaf(field: Field, *ops: str) -> st.SearchStrategy[Any]:
-    """A leaf of a field, with one of these operators where some are given."""
-
+def leaf(field: Field) -> st.SearchStrategy[Any]:
     def build(op: str) -> st.SearchStrategy[Any]:
         required = {one.key: param(one) for one in field.params if one.required}
         optional = {one.key: param(one) for one in field.params if not one.required}
@@ -180,7 +178,24 @@ def leaf(field: Field, *ops: str) -> st.SearchStrategy[Any]:
             (parts if required else more)["with"] = st.fixed_dictionaries(required, optional=optional)
         return st.fixed_dictionaries(parts, optional=more)
 
-    return st.sampled_from(ops or field.operators).flatmap(build)
+    return st.sampled_from(field.operators).flatmap(build)
+
+
+def alike(field: Field) -> st.SearchStrategy[list[Any]]:
+    """Leaves of a field that differ in their value and their type of event only."""
+
+    def vary(one: dict[str, Any]) -> st.SearchStrategy[list[Any]]:
+        parts: dict[str, st.SearchStrategy[Any]] = {}
+        if "value" in one:
+            parts["value"] = operands(field, one["op"])
+        if "type" in one.get("with", {}):
+            kinds = st.sampled_from(TYPES).map(lambda kind: [kind])
+            parts["with"] = kinds.map(lambda kind: {**one["with"], "type": kind})
+        return st.lists(st.fixed_dictionaries(parts), min_size=3, max_size=6).map(
+            lambda found: [one, *({**one, **values} for values in found)]
+        )
+
+    return leaf(field).flatmap(vary)
 
 
 def trees(_world: World) -> st.SearchStrategy[Any]:

@@ -12,7 +12,8 @@ from members.models import EventType
 from scrm.common.conditions import Sql
 from tags.operations import watch_shapes
 from tags.operations.watch_shapes import Irregular, Moving, Spelled, Text, Writer
-from tests.factories import NOW
+from tests.factories import NOW, make_member
+from tests.tags.watching import did, event, know, land, make_rule, make_tag, tags_of
 
 pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
@@ -97,3 +98,23 @@ def test_the_expression_at_a_place_is_found_by_halving() -> None:
         "CASE WHEN w.place < 5 THEN a\nELSE CASE WHEN w.place < 9 THEN b\nELSE c END END"
     )
     assert watch_shapes.chosen([(0, "a"), (3, "a")]) == "a"
+
+
+def test_rules_that_differ_in_values_only_put_on_each_its_own_tag() -> None:
+    know("view", "buy", "share")
+    ann, ben, cem = make_member(), make_member(), make_member()
+    title = lambda word: [{"property": "title", "op": "contains", "value": word}]  # noqa: E731
+    for name, condition in {
+        "view": did("view", 1), "buy": did("buy", 1), "share": did("share", 1),
+        "two": did("view", 2, days=7), "three": did("buy", 3, days=7), "four": did("share", 4, days=7),
+        "tea": did("view", 1, where=title("茶")), "coffee": did("view", 1, where=title("咖啡")),
+    }.items():  # fmt: skip
+        make_rule(condition, make_tag(name))
+    land([event(ann, "view", title="绿茶"), event(ann, "view"), event(ben, "view", title="咖啡豆")])
+    land([event(ben, "buy", at=NOW - timedelta(hours=hour)) for hour in range(3)])
+    land([event(cem, "share", at=NOW - timedelta(hours=hour)) for hour in range(3)])
+    assert tags_of(ann) == {"view", "two", "tea"}
+    assert tags_of(ben) == {"view", "buy", "three", "coffee"}
+    assert tags_of(cem) == {"share"}
+    land([event(cem, "share", at=NOW - timedelta(hours=4))])
+    assert tags_of(cem) == {"share", "four"}
