@@ -1,6 +1,7 @@
 """Granting points to many members at once: a background job in chunks, each member once a grant.
 
 The grant's key is the reference of every booking, so that a chunk that is repeated after a crash books nothing twice.
+Two chunks are at work at once: booking one keeps a core of the database busy.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from scrm.common import clock, jobs, reactions
 from scrm.common.access import Actor
 from scrm.common.errors import Invalid
 from scrm.common.jobs import Progress
+from scrm.common.lanes import in_lanes
 from scrm.common.models import Job
 from scrm.common.reactions import Facts
-from scrm.common.transactions import atomic
+from scrm.common.transactions import atomic, retrying
 
 KIND = "points_grant"
-CHUNK = 20_000
+CHUNK, LANES = 20_000, 2
 _PREFIX = "grant:"
 
 
@@ -71,7 +73,7 @@ def start(
 
 
 def run(*, params: dict[str, Any], progress: Progress) -> None:
-    """Grant chunk by chunk, each one transaction; continues after the last chunk that was reported.
+    """Grant in chunks, each one transaction; continues after the last chunk that was reported.
 
     Counts how many were `granted`, had been granted before (`known`), and were `skipped` because they are not active.
     A member whose ledger was moved is granted where it is now; two members of one ledger are granted once.
@@ -89,8 +91,11 @@ def run(*, params: dict[str, Any], progress: Progress) -> None:
     }
     checkpoint = progress.checkpoint or {"after": 0, "done": 0, "counts": {"granted": 0, "known": 0, "skipped": 0}}
     done, counts = checkpoint["done"], dict(checkpoint["counts"])
-    for chunk in _chunks(params["members"], checkpoint["after"]):
-        granted, known = _grant(chunk, params["currency"], values)
+
+    def grant(chunk: list[int]) -> tuple[int, int]:
+        return retrying(lambda: _grant(chunk, params["currency"], values))
+
+    for chunk, (granted, known) in in_lanes(grant, _chunks(params["members"], checkpoint["after"]), LANES):
         done += len(chunk)
         for name, number in (("granted", granted), ("known", known), ("skipped", len(chunk) - granted - known)):
             counts[name] += number

@@ -14,11 +14,14 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from members.models import Member, PointsAccount, PointsEntry
-from members.operations import currencies, points, points_moves, points_rebuild
+from members.operations import currencies, points, points_grants, points_moves, points_rebuild
 from members.operations.points import Credit
 from members.queries import points_check
+from scrm.common import jobs
+from scrm.common.access import SYSTEM, Actor
 from scrm.common.errors import DomainError
-from scrm.common.transactions import retrying
+from scrm.common.models import Job
+from scrm.common.transactions import acting_as, retrying
 from tests.factories import NOW, make_member
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -269,3 +272,53 @@ def test_nothing_is_acknowledged_before_it_is_on_disk(ann: Member) -> None:
     with CaptureQueriesContext(connection) as queries, transaction.atomic():
         points.earn(member_id=ann.pk, amount=1, reference="b", now=NOW)
     assert not [query for query in queries if "synchronous_commit" in query["sql"] or "emit" in query["sql"]]
+
+
+def granting(members: list[Member], key: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, int]]:
+    monkeypatch.setattr(points_grants, "CHUNK", 2)
+    ids = [member.pk for member in members]
+    job = points_grants.start(grant=key, amount=50, member_ids=ids, actor=SYSTEM, now=NOW)
+
+    def run() -> dict[str, int]:
+        jobs.run(job_id=job.pk, handler=lambda _id, progress: points_grants.run(params=job.params, progress=progress))
+        job.refresh_from_db()
+        assert (job.state, job.error) == ("succeeded", "")
+        return job.counts
+
+    return run
+
+
+def test_a_grant_books_chunks_side_by_side_and_each_member_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [make_member() for _ in range(9)]
+    with acting_as(Actor(kind="key", id=7, name="ERP", permissions=frozenset())):
+        assert granting(members, "春节", monkeypatch)() == {"granted": 9, "known": 0, "skipped": 0}
+    assert granting(members, "春节", monkeypatch)() == {"granted": 0, "known": 9, "skipped": 0}
+    assert set(PointsEntry.objects.values_list("actor", "amount")) == {("key:7", 50)}
+    assert PointsEntry.objects.count() == 9
+
+
+def test_a_killed_grant_is_repeated_without_booking_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [make_member() for _ in range(9)]
+    run = granting(members, "春节", monkeypatch)
+
+    def killed(_progress: jobs.Progress, **_values: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(jobs.Progress, "report", killed)
+        run()
+    # The first chunk, which was not reported, what was beside it, and what had been begun after it.
+    assert PointsEntry.objects.count() == 6
+    Job.objects.update(state="queued", finished_at=None)
+    assert run() == {"granted": 3, "known": 6, "skipped": 0}
+    assert PointsEntry.objects.count() == 9
+
+
+def test_two_grants_across_one_another_and_a_moved_ledger_go_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [make_member() for _ in range(9)]
+    points.earn(member_id=members[0].pk, amount=1, reference="e", now=NOW)
+    points.earn(member_id=members[8].pk, amount=1, reference="e", now=NOW)
+    points_moves.move(from_member=members[0].pk, to_member=members[7].pk, now=NOW)
+    points_moves.move(from_member=members[8].pk, to_member=members[1].pk, now=NOW)
+    counts = at_once([granting(members, key, monkeypatch) for key in ("春节", "中秋", "国庆")])
+    assert counts == [{"granted": 7, "known": 2, "skipped": 0}] * 3
