@@ -143,6 +143,7 @@ class PointsEntry(models.Model):
     actor = models.CharField(max_length=40)
     occurred_at = models.DateTimeField()  # when it is to count from
     booked_at = models.DateTimeField()
+    lot = models.BigIntegerField(null=True)  # that all of it is taken of: instead of an allocation
 
     class Meta:
         triggers = [_append_only()]
@@ -225,7 +226,9 @@ class PointsLot(models.Model):
 
 
 class PointsAllocation(models.Model):
-    """What an entry did to a lot. Append-only: a lot is what its allocations say.
+    """What an entry did to a lot. Append-only: a lot is what its allocations say, and entries that took of it alone.
+
+    Both together are the view `points_takings`: what most spendings take of one lot costs them no row of its own.
 
     `taken` reduces what remains of the lot, `reserved` what is free of it; negative amounts give back. `origin` is the
     entry whose taking is given back, or the entry itself. One of the amounts is not zero, and no entry takes more than

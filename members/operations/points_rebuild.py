@@ -21,7 +21,7 @@ _MEND_LOTS = """
     SET earned = e.amount, remaining = e.amount - COALESCE(t.taken, 0), held = COALESCE(t.reserved, 0)
     FROM members_pointsentry e
     LEFT JOIN (
-        SELECT member_id, currency_id, lot, sum(taken) AS taken, sum(reserved) AS reserved FROM members_pointsallocation
+        SELECT member_id, currency_id, lot, sum(taken) AS taken, sum(reserved) AS reserved FROM points_takings
         WHERE member_id BETWEEN %(a)s AND %(b)s GROUP BY member_id, currency_id, lot
     ) t ON t.member_id = e.member_id AND t.currency_id = e.currency_id AND t.lot = e.number
     WHERE e.member_id BETWEEN %(a)s AND %(b)s

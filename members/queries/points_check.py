@@ -32,7 +32,7 @@ _LOTS = """
 """
 _TAKEN = """
     SELECT member_id, currency_id, lot, sum(taken) AS taken, sum(reserved) AS reserved
-    FROM members_pointsallocation WHERE member_id BETWEEN %(a)s AND %(b)s GROUP BY member_id, currency_id, lot
+    FROM points_takings WHERE member_id BETWEEN %(a)s AND %(b)s GROUP BY member_id, currency_id, lot
 """
 _ACCOUNTS = "(SELECT * FROM members_pointsaccount WHERE member_id BETWEEN %(a)s AND %(b)s)"
 
@@ -112,7 +112,7 @@ RULES: dict[str, str] = {
             SELECT member_id, currency_id, entry, COALESCE(sum(taken) FILTER (WHERE taken > 0), 0) AS taken,
                    COALESCE(sum(reserved) FILTER (WHERE taken = 0), 0) AS reserved,
                    COALESCE(-sum(taken) FILTER (WHERE taken < 0), 0) AS given
-            FROM members_pointsallocation WHERE member_id BETWEEN %(a)s AND %(b)s
+            FROM points_takings WHERE member_id BETWEEN %(a)s AND %(b)s
             GROUP BY member_id, currency_id, entry
         ) a ON a.member_id = e.member_id AND a.currency_id = e.currency_id AND a.entry = e.number
         WHERE e.member_id BETWEEN %(a)s AND %(b)s AND CASE

@@ -137,7 +137,7 @@ def lots_of(entries: Sequence[PointsEntry]) -> Mapping[Key, list[Taken]]:
             """
             SELECT x.member_id, x.currency_id, x.entry, x.lot, x.taken, x.reserved, l.earned_at, l.expires_at
             FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS v (member_id, currency_id, number)
-            JOIN members_pointsallocation x
+            JOIN points_takings x
               ON x.member_id = v.member_id AND x.currency_id = v.currency_id AND x.entry = v.number
             JOIN members_pointslot l
               ON l.member_id = x.member_id AND l.currency_id = x.currency_id AND l.number = x.lot

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from members.enums import EntryKind, PointsAccountName
-from members.models import Member, PointsAccount, PointsLot
+from members.models import Member, PointsAccount, PointsAllocation, PointsEntry, PointsLot
 from members.operations import currencies, points, points_moves, points_rebuild
 from members.queries import points_check
 from tests.factories import NOW, make_member
@@ -35,8 +35,9 @@ def run(statement: str, **values: int) -> None:
 
 ENTRY = """
     INSERT INTO members_pointsentry (member_id, currency_id, number, transaction, kind, debit, credit, amount,
-        available_after, reference, detail, actor, occurred_at, booked_at)
-    SELECT member_id, currency_id, {number}, {number}, {kind}, {amount}, 60, 'x', '{{"spent": "s"}}', 'me', now(), now()
+        available_after, reference, detail, actor, occurred_at, booked_at, lot)
+    SELECT member_id, currency_id, {number}, {number}, {kind}, {amount}, 60, 'x', '{{"spent": "s"}}', 'me', now(), now(),
+           {lot}
     FROM members_pointsaccount WHERE member_id = %(member)s
 """
 TAKING = """
@@ -58,7 +59,7 @@ def test_what_was_booked_is_neither_changed_nor_deleted_nor_emptied(member: Memb
 
 @pytest.mark.parametrize("number", [0, 2, 3, 5, 9])
 def test_entries_come_in_order(member: Member, number: int) -> None:
-    entry = ENTRY.format(number=number, kind="'spend', 'available', 'redeemed'", amount=1)
+    entry = ENTRY.format(number=number, kind="'spend', 'available', 'redeemed'", amount=1, lot="NULL")
     with pytest.raises(DatabaseError):
         run(entry, member=member.pk)
 
@@ -76,7 +77,7 @@ def test_entries_come_in_order(member: Member, number: int) -> None:
 )
 def test_an_entry_has_two_sides_and_an_amount(member: Member, kind: str, amount: int) -> None:
     with pytest.raises(DatabaseError):
-        run(ENTRY.format(number=4, kind=kind, amount=amount), member=member.pk)
+        run(ENTRY.format(number=4, kind=kind, amount=amount, lot="NULL"), member=member.pk)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +91,14 @@ def test_an_entry_has_two_sides_and_an_amount(member: Member, kind: str, amount:
     ],
 )
 def test_a_refund_never_exceeds_what_was_spent(member: Member, amount: int, takings: list[str]) -> None:
-    statements = [ENTRY.format(number=4, kind=REFUND, amount=amount), *(TAKING.format(values=one) for one in takings)]
+    refund = ENTRY.format(number=4, kind=REFUND, amount=amount, lot="NULL")
     with pytest.raises(DatabaseError):
-        run(";".join(statements), member=member.pk)
+        run(";".join([refund, *(TAKING.format(values=one) for one in takings)]), member=member.pk)
 
 
 def test_an_honest_refund_by_hand_is_taken(member: Member) -> None:
-    run(ENTRY.format(number=4, kind=REFUND, amount=40) + ";" + TAKING.format(values="4, 1, 2, -40"), member=member.pk)
+    refund = ENTRY.format(number=4, kind=REFUND, amount=40, lot="NULL")
+    run(refund + ";" + TAKING.format(values="4, 1, 2, -40"), member=member.pk)
     assert points_rebuild.rebuild() == 1
     assert PointsAccount.objects.get(member=member).available == 100
 
@@ -105,6 +107,41 @@ def test_an_honest_refund_by_hand_is_taken(member: Member) -> None:
 def test_only_the_newest_entry_takes_and_no_more_than_it_moved(member: Member, values: str) -> None:
     with pytest.raises(DatabaseError):
         run(TAKING.format(values=values), member=member.pk)
+
+
+SPEND = "'spend', 'available', 'redeemed'"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lot"),
+    [(SPEND, 0), (SPEND, 4), ("'hold', 'available', 'held'", 1), ("'expire', 'available', 'expired'", 1),
+     ("'spend', 'held', 'redeemed'", 1), ("'adjust', 'adjusted', 'available'", 1)],
+)  # fmt: skip
+def test_only_what_is_spent_or_adjusted_away_names_its_lot_in_the_entry(member: Member, kind: str, lot: int) -> None:
+    with pytest.raises(IntegrityError, match="points_entry_fits"):
+        run(ENTRY.format(number=4, kind=kind, amount=1, lot=lot), member=member.pk)
+
+
+@pytest.mark.parametrize("taken", [1, 5, -1])
+def test_an_entry_that_names_its_lot_takes_nothing_beside(member: Member, taken: int) -> None:
+    spending = ENTRY.format(number=4, kind=SPEND, amount=5, lot=1)
+    run(spending, member=member.pk)
+    with pytest.raises(DatabaseError, match="takes more than it moved"):
+        run(TAKING.format(values=f"4, 1, 4, {taken}"), member=member.pk)
+
+
+def test_a_lot_is_rebuilt_from_the_entries_that_took_of_it_alone_and_from_allocations(member: Member) -> None:
+    assert list(PointsEntry.objects.order_by("number").values_list("kind", "lot")) == [
+        ("earn", None), ("spend", 1), ("refund", None),
+    ]  # fmt: skip
+    points.earn(member_id=member.pk, amount=5, reference="e2", now=NOW)
+    points.spend(member_id=member.pk, amount=65, reference="s2", now=NOW)  # all of the first lot and of the second
+    assert PointsEntry.objects.get(reference="s2").lot is None
+    assert list(PointsAllocation.objects.filter(entry=5).order_by("lot").values_list("lot", "taken")) == [(1, 60), (4, 5)]
+    run("UPDATE members_pointslot SET remaining = earned")
+    assert points_rebuild.rebuild() == 1
+    assert set(PointsLot.objects.values_list("number", "remaining")) == {(1, 0), (4, 0)}
+    assert list(points_check.check()) == []
 
 
 @pytest.mark.parametrize(
@@ -232,6 +269,6 @@ def test_balances_stay_within_range(member: Member, values: str) -> None:
 
 
 def test_an_entry_that_does_not_fit_is_refused(member: Member) -> None:
-    entry = ENTRY.format(number=4, kind="'gift', 'issued', 'available'", amount=1)
+    entry = ENTRY.format(number=4, kind="'gift', 'issued', 'available'", amount=1, lot="NULL")
     with pytest.raises(IntegrityError, match="points_entry_fits"):
         run(entry, member=member.pk)
