@@ -28,6 +28,7 @@ from benchmarks.intake import durable
 from members.models import Member, PointsAccount
 from members.operations import currencies, points, points_grants
 from members.queries import points_check
+from members.rules import points as rules
 from scrm.common import clock, jobs
 from scrm.common.access import SYSTEM
 
@@ -37,7 +38,7 @@ HOT_CLIENTS, HOT_SECONDS = 64, 12
 THREADS, CALLS, ROUNDS = 8, 40, 3
 EARN = """
 SELECT * FROM points_earn({member}, {currency}, 100, 'earn', 'e' || :r, 'order:' || :r, now(), now(),
-                          now() + interval '1 year', '', '{{}}', now());
+                          timestamptz '{expires}', '', '{{}}', now());
 """
 SPEND = "SELECT * FROM points_spend({member}, {currency}, 10, 'spend', 's' || :r, '', '', '{{}}', now());"
 
@@ -118,12 +119,11 @@ def grant() -> tuple[float, int]:
 
 def against_tpcb(pgbench: str, folder: Path, first: int, last: int) -> tuple[list[float], list[float]]:
     """Movements and tpcb-like transactions a second, turn by turn."""
-    currency = currencies.currency_id(currencies.POINTS)
     scripts = []
     for name, text in (("earn", EARN), ("spend", SPEND)):
         path = folder / f"{name}.sql"
         drawn = f"\\set m random({first}, {last})\n\\set r random(1, 1000000000000000)\n"
-        path.write_text(drawn + text.format(member=":m", currency=currency))
+        path.write_text(drawn + text.format(member=":m", **policy()))
         scripts += ["-f", str(path)]
     run(pgbench, "-i", "-s", "20", "-q")
     ours, tpcb = [], []
@@ -139,10 +139,19 @@ def against_tpcb(pgbench: str, folder: Path, first: int, last: int) -> tuple[lis
     return ours[1:], tpcb[1:]  # the first turn warms up
 
 
+def policy() -> dict[str, object]:
+    """The currency, and when what is earned now expires: as what was granted does, by the currency's policy."""
+    currency = currencies.get(currencies.POINTS)
+    return {
+        "currency": currency.pk,
+        "expires": rules.expiry(currencies.policy(currency), clock.now(), clock.shop_zone()),
+    }
+
+
 def hot_member(pgbench: str, folder: Path, member: int) -> list[float]:
     """Credits of one member, second by second, each on disk when it is answered: as `points_calls.durable` does it."""
     path = folder / "hot.sql"
-    credit = EARN.format(member=member, currency=currencies.currency_id(currencies.POINTS))
+    credit = EARN.format(member=member, **policy())
     flush = "SELECT pg_logical_emit_message(false, 'scrm', '', true);"
     path.write_text(f"\\set r random(1, 1000000000000000)\n{credit}{flush}\n")
     options = ["-n", "-M", "prepared", "-c", str(HOT_CLIENTS), "-j", "2", "-T", str(HOT_SECONDS), "-P", "1"]

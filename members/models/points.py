@@ -13,14 +13,6 @@ LARGEST_AMOUNT = 10**12
 _LEDGER = ["booked_at", "member", "currency", "number"]
 
 
-def _fits(function: str, *columns: str) -> models.CheckConstraint:
-    """A check that is a function of the database (`migrations/0011_points.py`), because the words of a check are read
-    anew at each statement, and here that is a tenth of a movement.
-    """
-    condition = models.Func(*columns, function=function, output_field=models.BooleanField())
-    return models.CheckConstraint(condition=condition, name=function)
-
-
 def _append_only() -> pgtrigger.Trigger:
     return pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
 
@@ -102,8 +94,16 @@ class PointsAccount(models.Model):
 
     class Meta:
         constraints = [
-            # Nothing but `available` is below zero, and no sum of an account comes near the range of its type.
-            _fits("points_account_fits", "pending", "available", "held", "last_number"),
+            # Nothing but `available` is below zero, and no sum of an account comes near the range of its type. It is a
+            # function of the database (`migrations/0011_points.py`), because the words of a check are read anew at each
+            # statement.
+            models.CheckConstraint(
+                condition=models.Func(
+                    "pending", "available", "held", "last_number",
+                    function="points_account_fits", output_field=models.BooleanField(),
+                ),
+                name="points_account_fits",
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="points_account_due"),
@@ -181,9 +181,10 @@ class PointsEntry(models.Model):
 class PointsLot(models.Model):
     """What one entry credited, and how much of it is left: spending takes what expires first.
 
-    `remaining` = `earned` less what allocations took; `held` of the remaining is reserved by open holds. `open` stands
-    for `remaining > 0` in the index, so that taking a part of a lot touches no index. What a source earned is found
-    among the member's lots.
+    `remaining` = `earned` less what was taken (`points_takings`); `held` of the remaining is reserved by open holds.
+    `open` stands for `remaining > 0` in the index, so that taking a part of a lot touches no index; its function also
+    sees to it that earned is more than nothing, held within remaining, remaining within earned (`points_lot_fits`). What
+    a source earned is found among the member's lots.
     """
 
     placement = Placement.MEMBER
@@ -205,16 +206,14 @@ class PointsLot(models.Model):
     expires_at = models.DateTimeField(null=True)
     source = models.CharField(max_length=80, blank=True, db_default="")
     open = models.GeneratedField(
-        expression=models.ExpressionWrapper(models.Q(remaining__gt=0), output_field=models.BooleanField()),
+        expression=models.Func(
+            "earned", "held", "remaining", function="points_lot_open", output_field=models.BooleanField()
+        ),
         output_field=models.BooleanField(),
         db_persist=True,
     )
 
     class Meta:
-        constraints = [
-            # Earned is more than nothing, held is within remaining, remaining within earned.
-            _fits("points_lot_fits", "earned", "held", "remaining"),
-        ]
         indexes = [
             # In the order in which lots are consumed.
             models.Index(

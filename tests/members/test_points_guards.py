@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection
+from django.db.transaction import atomic
 
 from members.enums import EntryKind, PointsAccountName
 from members.models import Member, PointsAccount, PointsAllocation, PointsEntry, PointsLot
@@ -27,7 +28,7 @@ def member() -> Member:
 
 
 def run(statement: str, **values: int) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
+    with atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         cursor.execute(statement, values)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -230,32 +231,43 @@ def test_the_programme_and_the_members_add_up_to_nothing(member: Member, capsys:
     assert "every promise is kept" in capsys.readouterr().out
 
 
-def fits(kind: str, debit: str, credit: str, amount: int = 1, transaction: int = 1, number: int = 1) -> bool | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT points_entry_fits(%s, %s, %s, %s, %s, %s)", [kind, debit, credit, amount, transaction, number]
-        )
-        answer: bool | None = cursor.fetchone()[0]
-        return answer
+def fits(member: Member, kind: str, debit: str, credit: str, amount: int = 1, transaction: int = 4) -> bool:
+    """Whether this is taken as the member's fourth entry. Nothing is left of it."""
+    try:
+        with atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO members_pointsentry (member_id, currency_id, number, transaction, kind, debit, credit,
+                    amount, available_after, reference, actor, occurred_at, booked_at)
+                SELECT member_id, currency_id, 4, %s, %s, %s, %s, %s, 60, 'x', 'me', now(), now()
+                FROM members_pointsaccount WHERE member_id = %s
+                """,
+                [transaction, kind, debit, credit, amount, member.pk],
+            )
+            raise InterruptedError
+    except IntegrityError as error:
+        assert "points_entry_fits" in str(error)
+        return False
+    except InterruptedError:
+        return True
 
 
-def test_an_entry_is_of_a_known_kind_between_two_known_accounts_of_which_one_is_the_members() -> None:
-    assert [kind for kind in EntryKind.values if not fits(kind, "issued", "available")] == []
-    assert not fits("gift", "issued", "available")
+def test_an_entry_is_of_a_known_kind_between_two_known_accounts_of_which_one_is_the_members(member: Member) -> None:
+    assert [kind for kind in EntryKind.values if not fits(member, kind, "issued", "available")] == []
+    assert not fits(member, "gift", "issued", "available")
     own = {"pending", "available", "held"}
     for debit in [*PointsAccountName.values, "nowhere"]:
         for credit in [*PointsAccountName.values, "nowhere"]:
             known = "nowhere" not in (debit, credit)
-            assert fits("earn", debit, credit) == (known and debit != credit and bool({debit, credit} & own))
+            assert fits(member, "earn", debit, credit) == (known and debit != credit and bool({debit, credit} & own))
 
 
 @pytest.mark.parametrize(
-    ("amount", "transaction", "number", "fitting"),
-    [(10**12, 3, 3, True), (1, 2, 3, True), (0, 3, 3, False), (10**12 + 1, 3, 3, False), (1, 0, 3, False),
-     (1, 4, 3, False)],
-)  # fmt: skip
-def test_an_entry_moves_something_within_range(amount: int, transaction: int, number: int, fitting: bool) -> None:
-    assert fits("earn", "issued", "available", amount, transaction, number) is fitting
+    ("amount", "transaction", "fitting"),
+    [(10**12, 4, True), (1, 3, True), (0, 4, False), (10**12 + 1, 4, False), (1, 0, False), (1, 5, False)],
+)
+def test_an_entry_moves_something_within_range(member: Member, amount: int, transaction: int, fitting: bool) -> None:
+    assert fits(member, "earn", "issued", "available", amount, transaction) is fitting
 
 
 @pytest.mark.parametrize(
@@ -266,6 +278,12 @@ def test_an_entry_moves_something_within_range(amount: int, transaction: int, nu
 def test_balances_stay_within_range(member: Member, values: str) -> None:
     with pytest.raises(IntegrityError, match="points_account_fits"):
         run(f"UPDATE members_pointsaccount SET {values} WHERE member_id = %(member)s", member=member.pk)
+
+
+@pytest.mark.parametrize("values", ["remaining = -1", "remaining = earned + 1", "held = -1", "held = 61", "earned = 0"])
+def test_a_lot_holds_no_more_than_remains_and_keeps_no_more_than_was_earned(member: Member, values: str) -> None:
+    with pytest.raises(IntegrityError, match="points_lot_fits"):
+        run(f"UPDATE members_pointslot SET {values} WHERE member_id = %(member)s", member=member.pk)
 
 
 def test_an_entry_that_does_not_fit_is_refused(member: Member) -> None:
