@@ -103,7 +103,7 @@ class PointsAccount(models.Model):
                     function="points_account_fits", output_field=models.BooleanField(),
                 ),
                 name="points_account_fits",
-            ),
+            ),  # fmt: skip
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="points_account_due"),

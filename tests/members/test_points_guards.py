@@ -138,7 +138,8 @@ def test_a_lot_is_rebuilt_from_the_entries_that_took_of_it_alone_and_from_alloca
     points.earn(member_id=member.pk, amount=5, reference="e2", now=NOW)
     points.spend(member_id=member.pk, amount=65, reference="s2", now=NOW)  # all of the first lot and of the second
     assert PointsEntry.objects.get(reference="s2").lot is None
-    assert list(PointsAllocation.objects.filter(entry=5).order_by("lot").values_list("lot", "taken")) == [(1, 60), (4, 5)]
+    taken = PointsAllocation.objects.filter(entry=5).order_by("lot")
+    assert list(taken.values_list("lot", "taken")) == [(1, 60), (4, 5)]
     run("UPDATE members_pointslot SET remaining = earned")
     assert points_rebuild.rebuild() == 1
     assert set(PointsLot.objects.values_list("number", "remaining")) == {(1, 0), (4, 0)}

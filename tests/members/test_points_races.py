@@ -304,9 +304,10 @@ def test_a_killed_grant_is_repeated_without_booking_twice(monkeypatch: pytest.Mo
     def killed(_progress: jobs.Progress, **_values: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(jobs.Progress, "report", killed)
-        run()
+        with pytest.raises(KeyboardInterrupt):
+            run()
     # The first chunk, which was not reported, what was beside it, and what had been begun after it.
     assert PointsEntry.objects.count() == 6
     Job.objects.update(state="queued", finished_at=None)
