@@ -99,11 +99,12 @@ class PointsAccount(models.Model):
             # statement.
             models.CheckConstraint(
                 condition=models.Func(
-                    "pending", "available", "held", "last_number",
-                    function="points_account_fits", output_field=models.BooleanField(),
+                    *("pending", "available", "held", "last_number"),
+                    function="points_account_fits",
+                    output_field=models.BooleanField(),
                 ),
                 name="points_account_fits",
-            ),  # fmt: skip
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="points_account_due"),
@@ -183,8 +184,8 @@ class PointsLot(models.Model):
 
     `remaining` = `earned` less what was taken (`points_takings`); `held` of the remaining is reserved by open holds.
     `open` stands for `remaining > 0` in the index, so that taking a part of a lot touches no index; its function also
-    sees to it that earned is more than nothing, held within remaining, remaining within earned (`points_lot_fits`). What
-    a source earned is found among the member's lots.
+    sees to it that earned is more than nothing, held within remaining, remaining within earned (`points_lot_fits`).
+    What a source earned is found among the member's lots.
     """
 
     placement = Placement.MEMBER

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, IntegrityError, connection
-from django.db.transaction import atomic
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from members.enums import EntryKind, PointsAccountName
 from members.models import Member, PointsAccount, PointsAllocation, PointsEntry, PointsLot
@@ -28,7 +27,7 @@ def member() -> Member:
 
 
 def run(statement: str, **values: int) -> None:
-    with atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
         cursor.execute(statement, values)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -37,8 +36,8 @@ def run(statement: str, **values: int) -> None:
 ENTRY = """
     INSERT INTO members_pointsentry (member_id, currency_id, number, transaction, kind, debit, credit, amount,
         available_after, reference, detail, actor, occurred_at, booked_at, lot)
-    SELECT member_id, currency_id, {number}, {number}, {kind}, {amount}, 60, 'x', '{{"spent": "s"}}', 'me', now(), now(),
-           {lot}
+    SELECT member_id, currency_id, {number}, {number}, {kind}, {amount}, 60, 'x', '{{"spent": "s"}}', 'me', now(),
+           now(), {lot}
     FROM members_pointsaccount WHERE member_id = %(member)s
 """
 TAKING = """
@@ -232,10 +231,11 @@ def test_the_programme_and_the_members_add_up_to_nothing(member: Member, capsys:
     assert "every promise is kept" in capsys.readouterr().out
 
 
-def fits(member: Member, kind: str, debit: str, credit: str, amount: int = 1, transaction: int = 4) -> bool:
+def fits(member: Member, kind: str, debit: str, credit: str, amount: int = 1, began: int = 4) -> bool:
     """Whether this is taken as the member's fourth entry. Nothing is left of it."""
+    before = transaction.savepoint()
     try:
-        with atomic(), connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(
                 """
                 INSERT INTO members_pointsentry (member_id, currency_id, number, transaction, kind, debit, credit,
@@ -243,14 +243,15 @@ def fits(member: Member, kind: str, debit: str, credit: str, amount: int = 1, tr
                 SELECT member_id, currency_id, 4, %s, %s, %s, %s, %s, 60, 'x', 'me', now(), now()
                 FROM members_pointsaccount WHERE member_id = %s
                 """,
-                [transaction, kind, debit, credit, amount, member.pk],
+                [began, kind, debit, credit, amount, member.pk],
             )
-            raise InterruptedError
     except IntegrityError as error:
-        assert "points_entry_fits" in str(error)
+        if "points_entry_fits" not in str(error):
+            raise
         return False
-    except InterruptedError:
-        return True
+    finally:
+        transaction.savepoint_rollback(before)
+    return True
 
 
 def test_an_entry_is_of_a_known_kind_between_two_known_accounts_of_which_one_is_the_members(member: Member) -> None:
@@ -264,11 +265,11 @@ def test_an_entry_is_of_a_known_kind_between_two_known_accounts_of_which_one_is_
 
 
 @pytest.mark.parametrize(
-    ("amount", "transaction", "fitting"),
+    ("amount", "began", "fitting"),
     [(10**12, 4, True), (1, 3, True), (0, 4, False), (10**12 + 1, 4, False), (1, 0, False), (1, 5, False)],
 )
-def test_an_entry_moves_something_within_range(member: Member, amount: int, transaction: int, fitting: bool) -> None:
-    assert fits(member, "earn", "issued", "available", amount, transaction) is fitting
+def test_an_entry_moves_something_within_range(member: Member, amount: int, began: int, fitting: bool) -> None:
+    assert fits(member, "earn", "issued", "available", amount, began) is fitting
 
 
 @pytest.mark.parametrize(
