@@ -48,7 +48,7 @@ def test_no_more_is_drawn_than_lanes_can_take() -> None:
     answers = in_lanes(lambda item: item, items(), 3)
     assert next(answers) == (0, 0)
     assert drawn == [0, 1, 2, 3]
-    answers.close()  # type: ignore[attr-defined]
+    answers.close()
     assert drawn == [0, 1, 2, 3]
 
 
