@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 START_SECONDS = 240
-LONGEST = ["test_tour_phone.py", "test_tour_light.py", "test_tour_dark.py", "test_builder.py", "test_tags.py"]
+LONGEST = ["test_tour_light.py", "test_tour_dark.py", "test_tags.py", "test_builder.py", "test_points.py"]
 
 expect.set_options(timeout=15_000)
 

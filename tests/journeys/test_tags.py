@@ -7,13 +7,11 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import Product
 
 LANGUAGES = pytest.mark.parametrize("language", ["zh-hans", "en"])
-AXE = Axe()
 
 
 def go(page: Page, product: Product, path: str) -> None:
@@ -166,30 +164,3 @@ def test_a_rule_is_written_tried_enabled_and_paused(
     expect(page.locator("#trial-answer .adds")).to_have_text("+0")
     page.locator("form[action$='/pause/'] button").click()
     expect(page.locator("form[action$='/enable/'] button")).to_be_visible()
-
-
-@pytest.mark.parametrize(("theme", "language"), [("light", "zh-hans"), ("dark", "en")])
-def test_the_pages_of_tags_have_no_barriers_and_fit_a_phone(
-    open_page: Callable[..., Page], product: Product, theme: str, language: str
-) -> None:
-    page = open_page(language=language, theme=theme)
-    paths = ["/tags/1/", "/tags/1/merge/?into=2", "/tags/1/edit/", "/tags/by-list/", "/tags/rules/", "/tags/wecom/"]
-    paths += [f"/tags/rules/new/?form={form}" for form in ("condition", "keyword", "interest")]
-    found = []
-    for path in paths:
-        page.set_viewport_size({"width": 1440, "height": 900})
-        go(page, product, path)
-        violations = AXE.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        found += [
-            f"{path}: {one['id']} {node['target']}"
-            for one in violations
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
-        ]
-        page.set_viewport_size({"width": 390, "height": 844})
-        try:
-            # A chart follows the window a frame later.
-            expect(page.locator("html")).to_have_js_property("scrollWidth", 390)
-        except AssertionError:
-            found.append(f"{path}: wider than a phone")
-    assert found == []

@@ -1,4 +1,4 @@
-"""Every page, wide, dark and in English: nothing broken, nothing out of reach."""
+"""Every page, dark and in English: nothing broken, out of reach or wider than the screen."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from tests.journeys.conftest import WIDE, Product
 
 def test_every_page_is_accessible_and_speaks_one_language(open_page: Callable[..., Page], product: Product) -> None:
     page = open_page(viewport=WIDE, theme="dark", language="en")
-    look = lambda _: tour.barriers(page, "dark") + tour.foreign(page, "en")  # noqa: E731
-    assert tour.visit_all(page, product, "1440-dark-en", look) == []
+    look = lambda: tour.barriers(page, "dark") + tour.foreign(page, "en")  # noqa: E731
+    assert tour.visit_all(page, product, "dark-en", look) == []

@@ -10,7 +10,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.journeys.conftest import Product
+from tests.journeys.conftest import PHONE, WIDE, Product
 from tests.journeys.pages import PAGES, Links
 
 AXE = Axe()
@@ -20,12 +20,21 @@ STAND_STILL = """() => {
     sheet.replaceSync("[aria-busy] > *, .is-old { opacity: 1 !important; transition: none !important }");
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }"""
+# Whether nothing is wider than the window. A chart follows it some frames later.
+FITS = """async () => {
+    const latest = performance.now() + 5000;
+    while (document.documentElement.scrollWidth > innerWidth + 1) {
+        if (performance.now() > latest) return false;
+        await new Promise(requestAnimationFrame);
+    }
+    return true;
+}"""
 # Where to keep a picture of every page; none are kept unless asked for.
 PICTURES = os.environ.get("SCRM_PICTURES")
 
 
-def visit_all(page: Page, product: Product, label: str, look: Callable[[str], list[str]]) -> list[str]:
-    """Open every page and collect what is wrong with it: no page may be wider than the window."""
+def visit_all(page: Page, product: Product, label: str, look: Callable[[], list[str]]) -> list[str]:
+    """Open every page, look at it, and make the window as small as a phone: no page may be wider than either."""
     found = []
     links = Links(page, product)
     for name, address in PAGES.items():
@@ -35,13 +44,17 @@ def visit_all(page: Page, product: Product, label: str, look: Callable[[str], li
         assert answer.status == 200, f"{name}: {answer.status}"
         assert page.locator("h1").count() == 1, name
         links.keep(path)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
-            found.append(f"{name}: wider than the window")
-        found += [f"{name}: {problem}" for problem in look(name)]
-        if PICTURES:
-            folder = Path(PICTURES)
-            folder.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=folder / f"{name}-{label}.png", animations="disabled")
+        for size in (WIDE, PHONE):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            if not page.evaluate(FITS):
+                found.append(f"{name}: wider than {size['width']}")
+            if size == WIDE:
+                found += [f"{name}: {problem}" for problem in look()]
+            if PICTURES:
+                folder = Path(PICTURES)
+                folder.mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=folder / f"{name}-{size['width']}-{label}.png", animations="disabled")
+        page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     return found
 
 
