@@ -20,7 +20,7 @@ def in_lanes(work: Callable[[Item], Result], items: Iterable[Item], lanes: int) 
 
     `work` commits by itself and acts for whoever acts here. An item is drawn when a lane is free, at most `lanes`
     beyond the last that was answered. What `work` raises is raised here in its turn; before that, and when the caller
-    stops asking, what is at work is finished, so up to `lanes - 1` items are done that were never answered: `work` must
+    stops asking, what is at work is finished, so up to `lanes` items are done that were never answered: `work` must
     bear to be repeated. Inside a transaction, which no other connection could see into, everything is done here.
     """
     if connection.in_atomic_block:
