@@ -4,11 +4,14 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from scrm.common.functions import reword
 
 _TAKINGS = """
--- Everything that entries did to lots, wherever it is written.
+-- Everything that entries did to lots, wherever it is written. Both halves have the same types and no condition of their
+-- own, else PostgreSQL would read all of them where a join needs a few.
 CREATE VIEW points_takings AS
-    SELECT member_id, currency_id, entry, lot, origin, taken, reserved FROM members_pointsallocation
-    UNION ALL
-    SELECT member_id, currency_id, number, lot, number, amount, 0 FROM members_pointsentry WHERE lot IS NOT NULL;
+    SELECT * FROM (
+        SELECT member_id, currency_id, entry, lot, origin, taken, reserved FROM members_pointsallocation
+        UNION ALL
+        SELECT member_id, currency_id, number, lot, number, amount, 0::bigint FROM members_pointsentry
+    ) x WHERE lot IS NOT NULL;
 """
 # An allocation is taken of the newest entry only, which these are not.
 _ALLOCATIONS = """

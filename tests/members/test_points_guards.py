@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from members.enums import EntryKind, PointsAccountName
 from members.models import Member, PointsAccount, PointsAllocation, PointsEntry, PointsLot
 from members.operations import currencies, points, points_moves, points_rebuild
-from members.queries import points_check
+from members.queries import points_check, points_ledger
 from tests.factories import NOW, make_member
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +146,20 @@ def test_a_lot_is_rebuilt_from_the_entries_that_took_of_it_alone_and_from_alloca
     assert points_rebuild.rebuild() == 1
     assert set(PointsLot.objects.values_list("number", "remaining")) == {(1, 0), (4, 0)}
     assert list(points_check.check()) == []
+
+
+def test_which_lots_entries_took_from_is_found_by_their_keys(member: Member) -> None:
+    entries = list(PointsEntry.objects.filter(member=member))
+    with CaptureQueriesContext(connection) as queries:
+        assert {key[2]: [one.lot for one in lots] for key, lots in points_ledger.lots_of(entries).items()} == {
+            2: [1], 3: [1],
+        }  # fmt: skip
+    with connection.cursor() as cursor:
+        # So few rows would be read whole, were they looked at by their number.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+        cursor.execute("EXPLAIN " + queries[0]["sql"])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert re.search(r"on members_pointsentry .*\n *Index Cond: \(\(member_id = [lv]\.member_id\)", plan), plan
 
 
 @pytest.mark.parametrize(
