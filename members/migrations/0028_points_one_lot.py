@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
@@ -21,17 +23,7 @@ SELECT member_id, currency_id, number, lot, number, amount FROM members_pointsen
 ALTER TABLE members_pointsallocation ENABLE TRIGGER points_allocation_fits;
 DROP VIEW points_takings;
 """
-_ENTRY_FITS = """
-CREATE FUNCTION points_entry_fits(kind text, debit text, credit text, amount bigint, transaction bigint, number bigint)
-RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-BEGIN
-    RETURN amount BETWEEN 1 AND 1000000000000 AND transaction BETWEEN 1 AND number AND debit <> credit
-        AND kind IN ('earn', 'activate', 'spend', 'hold', 'post', 'release', 'refund', 'reverse', 'expire', 'adjust', 'move')
-        AND debit IN ('pending', 'available', 'held', 'issued', 'redeemed', 'expired', 'reversed', 'adjusted', 'moved')
-        AND credit IN ('pending', 'available', 'held', 'issued', 'redeemed', 'expired', 'reversed', 'adjusted', 'moved')
-        AND (debit IN ('pending', 'available', 'held') OR credit IN ('pending', 'available', 'held'));
-END $$;
-"""
+_ENTRY_FITS, *_ = import_module("members.migrations.0011_points")._CHECKS.partition("CREATE FUNCTION points_account_fits")
 _FITS = "points_entry_fits(NEW.kind, NEW.debit, NEW.credit, NEW.amount, NEW.transaction, NEW.number)"
 _COLUMNS = "                reference, source, reason, detail, actor, occurred_at, booked_at{}\n            ) VALUES ("
 _VALUES = "'system'), p_now, p_now{}\n            );\n"

@@ -156,7 +156,8 @@ def test_which_lots_entries_took_from_is_found_by_their_keys(member: Member) -> 
         }  # fmt: skip
     with connection.cursor() as cursor:
         # So few rows would be read whole, were they looked at by their number.
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+        for way in ("seqscan", "hashjoin", "mergejoin"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
         cursor.execute("EXPLAIN " + queries[0]["sql"])
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert re.search(r"on members_pointsentry .*\n *Index Cond: \(\(member_id = [lv]\.member_id\)", plan), plan

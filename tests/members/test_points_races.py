@@ -315,7 +315,7 @@ def test_a_killed_grant_is_repeated_without_booking_twice(monkeypatch: pytest.Mo
     assert PointsEntry.objects.count() == 9
 
 
-def test_two_grants_across_one_another_and_a_moved_ledger_go_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grants_across_one_another_and_moved_ledgers_go_through(monkeypatch: pytest.MonkeyPatch) -> None:
     members = [make_member() for _ in range(9)]
     points.earn(member_id=members[0].pk, amount=1, reference="e", now=NOW)
     points.earn(member_id=members[8].pk, amount=1, reference="e", now=NOW)
